@@ -1,0 +1,92 @@
+"""The command line: the table of verbs, the one error boundary, the exit codes.
+
+A verb's module is imported only when that verb is called, so ``emotiw --help`` is instant.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from emotiw_cli import __version__
+from emotiw_cli.errors import INTERRUPTED, EmotiwError
+
+VERBS: dict[str, str] = {
+    "predict": "Read the emotion of every face in photos.",
+    "align": "Find, align and store the faces of a set of pictures.",
+    "map": "Store local binary pattern codes of a set of faces.",
+    "pretrain": "Train a net on face identities.",
+    "finetune": "Train a net on emotions, from scratch or from an earlier model.",
+    "ensemble": "Weigh trained members and write a bundle.",
+    "evaluate": "Measure a bundle on a labelled set.",
+    "status": "Show the artefacts, how they hang together, what is stale.",
+    "doctor": "Say what works on this machine and what to do about the rest.",
+}
+"""Verb → its line in ``emotiw --help``. The verb's code is ``commands/VERB.py``, function `VERB`."""
+
+
+class LazyVerbs(TyperGroup):
+    """A group that knows its verbs by name and imports one only to run it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"emotiw_cli.commands.{cmd_name}")
+        verb = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        verb.command(cmd_name, no_args_is_help=False)(getattr(module, f"{cmd_name}_command"))
+        return typer.main.get_command(verb)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Verbs, in the order of the pipeline"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EmotiwError as error:
+            print(f"emotiw: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as interrupt:
+            print(
+                "emotiw: interrupted; run the same command again to go on from there.",
+                file=sys.stderr,
+            )
+            raise typer.Exit(INTERRUPTED) from interrupt
+
+
+app = typer.Typer(
+    cls=LazyVerbs,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"emotiw {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(
+    epilog="`emotiw VERB --help` tells all about a verb. `emotiw predict photo.jpg` needs no set-up."
+)
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Recognise emotion in the wild. Each verb reads the artefacts of the verb before it."""
+
+
+def main() -> None:
+    """Run the command line; the entry point of the console script."""
+    app(prog_name="emotiw")
