@@ -1,0 +1,195 @@
+"""How members' posteriors become one: weights, class prior, temperature. numpy only.
+
+posterior = normalise((Σ_m w_m p_m · (target prior / train prior)^strength)^(1 / temperature))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.errors import ArtefactError
+
+WeightKind = Literal["member", "member-class"]
+_CLASSES = len(EMOTIONS)
+_FLOOR = 1e-12
+_SUM_TOLERANCE = 1e-6
+
+
+def fill_missing(posteriors: np.ndarray) -> np.ndarray:
+    """Give a member that failed on a face (a row that is not finite) the uniform posterior.
+
+    As the 2013 challenge's winner did (Kahou et al., doi:10.1007/s12193-015-0195-2).
+
+    Parameters
+    ----------
+    posteriors : (..., 7) float.
+
+    Returns
+    -------
+    (..., 7) float64, a copy.
+    """
+    filled = np.array(posteriors, dtype=np.float64)
+    filled[~np.isfinite(filled).all(axis=-1)] = 1 / _CLASSES
+    return filled
+
+
+def normalise(scores: np.ndarray) -> np.ndarray:
+    """Scale non-negative `scores` (..., 7) to sum to one; a row of zeros becomes uniform."""
+    totals = scores.sum(axis=-1, keepdims=True)
+    return np.where(totals > 0, scores / np.where(totals > 0, totals, 1), 1 / scores.shape[-1])
+
+
+@dataclass(frozen=True)
+class EnsembleWeights:
+    """What each member counts for.
+
+    Attributes
+    ----------
+    kind : ``member``: one weight a member; ``member-class``: one a member and class.
+    values : (m,) or (m, 7) float64, non-negative; each column sums to one.
+    """
+
+    kind: WeightKind
+    values: np.ndarray
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, dtype=np.float64)
+        shaped = values.ndim == 1 if self.kind == "member" else values.shape[1:] == (_CLASSES,)
+        if self.kind not in ("member", "member-class") or not shaped or len(values) == 0:
+            raise ValueError(f"{self.kind!r} weights cannot have the shape {values.shape}")
+        if not np.isfinite(values).all() or (values < 0).any():
+            raise ValueError("ensemble weights must be finite and not negative")
+        if np.abs(values.sum(axis=0) - 1).max() > _SUM_TOLERANCE:
+            raise ValueError("ensemble weights must sum to one over the members")
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+
+    @classmethod
+    def equal(cls, members: int) -> EnsembleWeights:
+        """The same weight for each of `members`."""
+        return cls("member", np.full(members, 1 / members))
+
+    def combine(self, posteriors: np.ndarray) -> np.ndarray:
+        """The weighted mean of members' posteriors.
+
+        Parameters
+        ----------
+        posteriors : (m, n, 7) float; a row that is not finite counts as uniform.
+
+        Returns
+        -------
+        (n, 7) float64, rows sum to one.
+        """
+        filled = fill_missing(posteriors)
+        if filled.ndim != 3 or filled.shape[::2] != (len(self.values), _CLASSES):
+            raise ValueError(f"{len(self.values)} members' (n, 7) expected, not {filled.shape}")
+        columns = self.values[:, None] if self.kind == "member" else self.values
+        return normalise(
+            np.einsum("mc,mnc->nc", np.broadcast_to(columns, filled.shape[::2]), filled)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary of JSON values."""
+        return {"kind": self.kind, "values": self.values.tolist()}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> EnsembleWeights:
+        """Read what :meth:`to_json` wrote; :class:`ArtefactError` if it is something else."""
+        try:
+            return cls(cast(WeightKind, content["kind"]), np.asarray(content["values"], float))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(f"these ensemble weights cannot be read ({error}).") from error
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The class mix a posterior refers to, and the one it shall refer to.
+
+    Dividing a posterior by the prior it was learned under and multiplying by another is Bayes'
+    rule under a changed class mix (Saerens et al. 2002, doi:10.1162/089976602753284446).
+
+    Attributes
+    ----------
+    train : (7,) class shares the members' posteriors refer to. Uniform for members trained with
+        logit adjustment or balanced sampling.
+    target : (7,) class shares wanted; None is uniform.
+    strength : exponent of the ratio: 0 leaves the posterior as it is, 1 corrects fully.
+    """
+
+    train: tuple[float, ...] = (1 / _CLASSES,) * _CLASSES
+    target: tuple[float, ...] | None = None
+    strength: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, shares in (("train", self.train), ("target", self.target)):
+            if shares is None:
+                continue
+            values = np.asarray(shares, dtype=np.float64)
+            if values.shape != (_CLASSES,) or not (np.isfinite(values) & (values > 0)).all():
+                raise ValueError(f"the {name} prior must be {_CLASSES} positive numbers")
+            if abs(values.sum() - 1) > 1e-9:  # left alone when it sums to one: exact round trips
+                values = values / values.sum()
+            object.__setattr__(self, name, tuple(values.tolist()))
+        if not np.isfinite(self.strength):
+            raise ValueError("the prior's strength must be a finite number")
+
+    def apply(self, posteriors: np.ndarray) -> np.ndarray:
+        """`posteriors` (..., 7) under the wanted class mix, float64, rows sum to one."""
+        if self.strength == 0:
+            return np.asarray(posteriors, dtype=np.float64)
+        wanted = np.asarray(self.target if self.target is not None else [1 / _CLASSES] * _CLASSES)
+        return normalise(posteriors * (wanted / np.asarray(self.train)) ** self.strength)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary of JSON values."""
+        target = None if self.target is None else list(self.target)
+        return {"train": list(self.train), "target": target, "strength": self.strength}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Prior:
+        """Read what :meth:`to_json` wrote; :class:`ArtefactError` if it is something else."""
+        try:
+            target = content["target"]
+            return cls(
+                tuple(content["train"]),
+                None if target is None else tuple(target),
+                float(content["strength"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(f"this prior cannot be read ({error}).") from error
+
+
+def apply_temperature(posteriors: np.ndarray, temperature: float) -> np.ndarray:
+    """Soften (`temperature` > 1) or sharpen (< 1) posteriors: p^(1/T), normalised.
+
+    Equal to dividing the logits by T (Guo et al. 2017, arXiv:1706.04599). Probabilities are
+    floored at 1e-12 first.
+
+    Parameters
+    ----------
+    posteriors : (..., 7) float, rows sum to one.
+
+    Returns
+    -------
+    (..., 7) float64, rows sum to one.
+    """
+    if temperature == 1:
+        return np.asarray(posteriors, dtype=np.float64)
+    logs = np.log(np.maximum(posteriors, _FLOOR)) / temperature
+    return normalise(np.exp(logs - logs.max(axis=-1, keepdims=True)))
+
+
+def fuse(
+    posteriors: np.ndarray,
+    weights: EnsembleWeights,
+    prior: Prior | None = None,
+    temperature: float = 1.0,
+) -> np.ndarray:
+    """An ensemble's posterior, see the module: (m, n, 7) float → (n, 7) float64."""
+    fused = weights.combine(posteriors)
+    return apply_temperature(prior.apply(fused) if prior else fused, temperature)
