@@ -1,0 +1,56 @@
+"""Weights of an ensemble's members on the simplex: equal, or those of the least log-loss."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from emotiw_cli.bundle.fusion import EnsembleWeights, fill_missing
+from emotiw_cli.evaluation.metrics import FLOOR
+
+TOLERANCE = 1e-6
+"""Nats of mean log-loss that the fitted weights may be above the optimum."""
+_ITERATIONS = 50_000
+
+
+def equal_weights(members: int) -> EnsembleWeights:
+    """The same weight for each of `members`."""
+    return EnsembleWeights.equal(members)
+
+
+def log_loss_weights(
+    posteriors: np.ndarray, targets: np.ndarray, *, tolerance: float = TOLERANCE
+) -> EnsembleWeights:
+    """Weights whose mixture of posteriors has the least log-loss.
+
+    Expectation maximisation for mixture weights (Redner & Walker 1984, doi:10.1137/1026034):
+    every weight is multiplied by its member's mean share of the mixture's likelihood. The loss
+    is convex in the weights, so there is one minimum; and for weights w with gains
+    g_m = mean Σ_c target_c · p_mc / mixture_c it is at most max g - 1 above that minimum, which
+    is when the iteration stops.
+
+    Parameters
+    ----------
+    posteriors : (m, n, 7) float; a row that is not finite counts as uniform.
+    targets : (n, 7) float, one-hot or shares of votes; rows of NaN are left out.
+    tolerance : nats above the optimum that are good enough.
+
+    Returns
+    -------
+    Weights of kind ``member``; equal ones if no row has a target.
+    """
+    known = ~np.isnan(targets).any(axis=1)
+    filled = np.maximum(fill_missing(posteriors)[:, known], FLOOR)
+    shares = targets[known]
+    members = len(filled)
+    # Only the entries some annotator voted for carry any loss.
+    voted = shares > 0
+    likelihood = np.ascontiguousarray(filled[:, voted])
+    share = shares[voted] / max(int(known.sum()), 1)
+    weights = np.full(members, 1 / members)
+    for _ in range(_ITERATIONS if len(share) else 0):
+        gains = likelihood @ (share / (weights @ likelihood))
+        if gains.max() - 1 <= tolerance:
+            break
+        weights = weights * gains
+        weights /= weights.sum()
+    return EnsembleWeights("member", weights)
