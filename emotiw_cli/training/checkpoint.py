@@ -1,0 +1,46 @@
+"""Checkpoints: all that decides how a training goes on. Landing is atomic; reading runs no code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from emotiw_cli.artefact import landing, make_folder
+from emotiw_cli.errors import ArtefactError
+
+CHECKPOINT = "checkpoint.pt"
+
+
+def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
+    """Write tensors, numbers, strings, lists and dictionaries of them."""
+    make_folder(folder)
+    with landing(folder / CHECKPOINT) as temporary:
+        torch.save(state, temporary)
+
+
+def load_checkpoint(folder: Path, plan: str) -> dict[str, Any] | None:
+    """Read the checkpoint of the training whose plan has digest `plan`; None if there is none.
+
+    Raises
+    ------
+    ArtefactError
+        If it belongs to another plan, or is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        same = state["plan"] == plan
+    except Exception as error:  # torch raises half a dozen kinds for a damaged file
+        raise ArtefactError(
+            f"{path} is damaged; delete {folder} or add --overwrite to start again."
+        ) from error
+    if not same:
+        raise ArtefactError(
+            f"{folder} holds a training with other data or options; choose another --name or add "
+            "--overwrite to start again."
+        )
+    return state

@@ -1,0 +1,137 @@
+"""Fine-tuning on emotions; chained, the cascade of Ng et al. 2015 (doi:10.1145/2818346.2830593)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from emotiw_cli.artefact import Artefact
+from emotiw_cli.data.index import FaceRow
+from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.errors import LeakError
+from emotiw_cli.evaluation.metrics import (
+    accuracy,
+    confusion_matrix,
+    log_loss,
+    macro_f1,
+    predictions,
+)
+from emotiw_cli.inputs.representation import Representation
+from emotiw_cli.training.distributed import Process
+from emotiw_cli.training.faceset import FaceSet
+from emotiw_cli.training.initial import find_initial
+from emotiw_cli.training.model import Progress, Task, train_model
+from emotiw_cli.training.recipe import Recipe
+
+
+def finetune(
+    work: Path,
+    names: list[str],
+    model: str,
+    recipe: Recipe,
+    *,
+    process: Process,
+    init: str | None = None,
+    hard: bool = False,
+    workers: int = 0,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Artefact:
+    """Train the model `model` to give the emotions of the faces called `names`.
+
+    Parameters
+    ----------
+    hard : train towards labels alone, also where there are votes.
+
+    Raises
+    ------
+    LeakError
+        If a subject or film is in both the training and the validation split.
+    """
+    faces = FaceSet(work, names, Representation.parse(recipe.representation))
+    initial = find_initial(init, work) if init else None
+
+    def task(faces: FaceSet, crops: Callable[[int], np.ndarray], process: Process) -> Task:
+        return emotion_task(faces, hard=hard)
+
+    return train_model(
+        work,
+        model,
+        faces,
+        recipe,
+        task,
+        initial=initial,
+        process=process,
+        workers=workers,
+        overwrite=overwrite,
+        progress=progress,
+    )
+
+
+def emotion_task(faces: FaceSet, *, hard: bool) -> Task:
+    """The seven emotions. Training faces identical to a validation face are left out."""
+    validation = [place for place in range(len(faces)) if faces.row(place).split == "validation"]
+    validation = [place for place in validation if _target(faces.row(place), hard) is not None]
+    candidates = [
+        place
+        for place in range(len(faces))
+        if faces.row(place).split in ("train", "") and _target(faces.row(place), hard) is not None
+    ]
+    _refuse_shared_groups(faces, candidates, validation)
+    held = {faces.row(place).pixels for place in validation}
+    training = [place for place in candidates if faces.row(place).pixels not in held]
+    targets = np.array([_target(faces.row(place), hard) for place in training])
+    wanted = np.array([_target(faces.row(place), hard) for place in validation])
+    labels = np.array([_label(faces.row(place)) for place in validation], np.int64)
+
+    def figures(net: nn.Module, posterior: np.ndarray) -> dict[str, float]:
+        labelled = labels >= 0
+        if not labelled.any():
+            return {"accuracy": float("nan"), "log_loss": float("nan")}
+        confusion = confusion_matrix(labels[labelled], predictions(posterior[labelled]))
+        return {
+            "accuracy": float(accuracy(confusion)),
+            "macro_f1": float(macro_f1(confusion)),
+            "log_loss": log_loss(posterior, wanted),
+        }
+
+    return Task(
+        "emotion",
+        EMOTIONS,
+        training,
+        validation,
+        targets.reshape(-1, len(EMOTIONS)),
+        "log_loss",
+        figures,
+        {"left_out_as_identical_to_validation": len(candidates) - len(training)},
+    )
+
+
+def _target(row: FaceRow, hard: bool) -> np.ndarray | None:
+    """What a face is trained towards; None for one whose annotators mostly saw no emotion."""
+    if hard or not row.votes:
+        label = _label(row)
+        return np.eye(len(EMOTIONS))[label] if label >= 0 else None
+    if row.other_votes >= sum(row.votes):
+        return None
+    return row.target()
+
+
+def _label(row: FaceRow) -> int:
+    return EMOTIONS.index(row.label) if row.label in EMOTIONS else -1
+
+
+def _refuse_shared_groups(faces: FaceSet, training: list[int], validation: list[int]) -> None:
+    def groups(places: list[int]) -> set[str]:
+        return {faces.row(place).group for place in places} - {""}
+
+    shared = sorted(groups(training) & groups(validation))
+    if shared:
+        listed = ", ".join(shared[:8]) + ("…" if len(shared) > 8 else "")
+        raise LeakError(
+            f"{len(shared)} subjects or films are in both training and validation ({listed}); "
+            "split the set by them with `emotiw align --split-by-group`."
+        )

@@ -1,0 +1,94 @@
+"""Initial weights: from an earlier model, or from a file of tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from emotiw_cli.artefact import Artefact, check_fresh, open_artefact, reference, sha256
+from emotiw_cli.errors import InputError
+from emotiw_cli.nets.mobilenet_v1 import MobileNetV1, is_folded, unfold
+from emotiw_cli.nets.tfjs import mobilenet_v1_from_tfjs, read_tfjs
+
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Initial:
+    """Where initial weights come from.
+
+    Attributes
+    ----------
+    reference : what the manifest records. path : of the tensors. artefact : the model, if one.
+    """
+
+    reference: dict[str, str]
+    path: Path
+    artefact: Artefact | None = None
+
+
+def find_initial(text: str, work: Path) -> Initial:
+    """A model of the workspace by name, or a file: safetensors, state dict, TensorFlow.js json."""
+    path = Path(text)
+    if path.suffix in (".safetensors", ".json", ".pt", ".pth"):
+        if not path.is_file():
+            raise InputError(f"{path} does not exist; give a file of weights or a model's name.")
+        return Initial({"kind": "file", "name": path.name, "digest": sha256(path)}, path)
+    artefact = open_artefact(work, "models", text)
+    check_fresh(artefact, work)
+    return Initial(reference(artefact), artefact.folder / WEIGHTS, artefact)
+
+
+def load_initial(net: nn.Module, initial: Initial, faces: Tensor) -> dict[str, list[str]]:
+    """Load what fits into `net`; a head for other classes is left as it is.
+
+    Parameters
+    ----------
+    faces : a few hundred inputs, for weights with folded normalisation.
+
+    Returns
+    -------
+    Names of the tensors ``matched`` and ``left``.
+
+    Raises
+    ------
+    InputError
+        If anything but the head does not fit.
+    """
+    tensors = _read(initial.path)
+    if isinstance(net, MobileNetV1) and is_folded(tensors):
+        matched = unfold(net, tensors, faces)
+        return {"matched": matched, "left": ["head.weight", "head.bias"]}
+    own = net.state_dict()
+    left = [name for name, value in own.items() if _shape(tensors, name) != value.shape]
+    misfits = [name for name in left if not name.startswith("head.")]
+    unknown = sorted(set(tensors) - set(own))
+    if misfits or unknown:
+        raise InputError(
+            f"{initial.path} does not fit this net: {len(misfits)} tensors are missing or of "
+            f"another shape, {len(unknown)} are unknown (first: {[*misfits, *unknown][0]}); "
+            "use weights of the same --net."
+        )
+    net.load_state_dict({k: v for k, v in tensors.items() if k not in left}, strict=False)
+    return {"matched": [name for name in own if name not in left], "left": left}
+
+
+def _shape(tensors: dict[str, Tensor], name: str) -> torch.Size | None:
+    return tensors[name].shape if name in tensors else None
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".json":
+        folded = mobilenet_v1_from_tfjs(read_tfjs(path))
+        return {name: torch.from_numpy(values.copy()) for name, values in folded.items()}
+    try:
+        if path.suffix == ".safetensors":
+            return dict(load_file(path))
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, EOFError) as error:
+        raise InputError(f"{path} is not a file of weights that can be read safely.") from error

@@ -1,0 +1,340 @@
+"""The one training loop: pretrain and finetune are two short uses of it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader
+
+from emotiw_cli.errors import InputError
+from emotiw_cli.training.checkpoint import load_checkpoint, save_checkpoint
+from emotiw_cli.training.distributed import Process
+from emotiw_cli.training.recipe import Recipe
+from emotiw_cli.training.samples import Samples, batches, order
+
+History = list[dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How class imbalance is met; see :class:`Recipe`.
+
+    Attributes
+    ----------
+    loss : (C,) float32 weight of each class in the loss.
+    offset : (C,) float32 added to the logits in training.
+    draw : (n,) float64 chance of each face to be drawn, or None for permutations.
+    prior : (C,) float64 class shares that the trained posteriors refer to.
+    """
+
+    loss: np.ndarray
+    offset: np.ndarray
+    draw: np.ndarray | None
+    prior: np.ndarray
+
+    @classmethod
+    def of(cls, targets: np.ndarray, recipe: Recipe) -> Balance:
+        """For (n, C) target distributions."""
+        share = targets.mean(0).clip(1e-6)
+        share = share / share.sum()
+        classes = len(share)
+        loss, offset = np.ones(classes), np.zeros(classes)
+        draw, prior = None, share
+        if recipe.imbalance == "weighted":
+            loss = share**-recipe.strength
+            loss = loss / (share * loss).sum()
+            prior = share * loss
+        elif recipe.imbalance == "balanced":
+            draw = targets @ share**-recipe.strength
+            prior = (targets * draw[:, None]).sum(0) / draw.sum()
+        elif recipe.imbalance == "logit-adjusted":
+            offset = recipe.strength * np.log(share)
+            prior = share ** (1 - recipe.strength)
+            prior = prior / prior.sum()
+        return cls(loss.astype(np.float32), offset.astype(np.float32), draw, prior)
+
+
+def fit(
+    net: nn.Module,
+    samples: Samples,
+    targets: np.ndarray,
+    recipe: Recipe,
+    *,
+    plan: str,
+    folder: Path,
+    process: Process,
+    balance: Balance,
+    validate: Callable[[nn.Module], dict[str, float]],
+    better: str,
+    workers: int = 0,
+    save_every: float = 120.0,
+    on_step: Callable[[int, int, float], None] = lambda done, total, loss: None,
+    on_epoch: Callable[[dict[str, float]], None] = lambda line: None,
+) -> History:
+    """Train `net` in place and leave it with the weights that validated best.
+
+    Interrupted at any point, killed even, the same call goes on from the last checkpoint and
+    ends with the same weights as a run that was left alone.
+
+    Parameters
+    ----------
+    targets : (n, C) float, the distribution each face is trained towards.
+    plan : digest of recipe, data and initial weights; a checkpoint of another plan is refused.
+    validate : figures of a net in evaluation mode; called once an epoch on every process.
+    better : the figure that is to rise (accuracy) or, where its name ends in ``loss``, to fall.
+    save_every : seconds between checkpoints within an epoch.
+    on_step : told (step, steps in all, training loss). on_epoch : told the epoch's figures.
+
+    Returns
+    -------
+    One dictionary of figures an epoch.
+    """
+    device = process.device
+    batch = min(recipe.batch, len(samples)) // process.processes * process.processes
+    if batch == 0:
+        raise InputError(
+            f"{len(samples)} training faces are too few for {process.processes} processes."
+        )
+    per_epoch = len(samples) // batch
+    total = per_epoch * recipe.epochs
+    torch.manual_seed(recipe.seed)  # dropout masks; the same on every process
+    net.to(device).to(memory_format=torch.channels_last)
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad = not name.startswith(recipe.freeze or ("\0",))
+    optimizer = _optimizer(net, recipe)
+    average = {k: v.clone() for k, v in net.state_dict().items()} if recipe.ema else None
+    state: dict[str, Any] = {"step": 0, "loss": 0.0, "history": [], "best": None, "stale": 0}
+    best: dict[str, Tensor] = {}
+
+    saved = load_checkpoint(folder, plan)
+    if saved is not None:
+        net.load_state_dict(saved["net"])
+        optimizer.load_state_dict(saved["optimizer"])
+        if average is not None:
+            average = {k: v.to(device) for k, v in saved["average"].items()}
+        torch.set_rng_state(saved["rng"])
+        best = saved["best_net"]
+        state = saved["state"]
+
+    def save() -> None:
+        if process.leads:
+            save_checkpoint(
+                folder,
+                {
+                    "plan": plan,
+                    "net": net.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "average": average or {},
+                    "rng": torch.get_rng_state(),
+                    "best_net": best,
+                    "state": state,
+                },
+            )
+
+    runner = DistributedDataParallel(net, broadcast_buffers=False) if process.processes > 1 else net
+    goal = torch.from_numpy(targets.astype(np.float32)).to(device)
+    loss_weight = torch.from_numpy(balance.loss).to(device)
+    offset = torch.from_numpy(balance.offset).to(device)
+    started, began_at = time.monotonic(), state["step"]
+    last_save = started
+    with _interrupts() as interrupted:
+        while state["step"] < total and not _exhausted(state, recipe):
+            epoch, first = divmod(state["step"], per_epoch)
+            keys = batches(
+                order(len(samples), epoch, recipe.seed, balance.draw),
+                epoch,
+                batch,
+                start=first,
+                rank=process.rank,
+                processes=process.processes,
+            )
+            loader = DataLoader(samples, batch_sampler=list(keys), num_workers=workers)
+            runner.train()
+            for inputs, positions in loader:
+                for group in optimizer.param_groups:
+                    group["lr"] = recipe.rate(state["step"] / per_epoch)
+                optimizer.zero_grad(set_to_none=True)
+                with _precision(device):
+                    logits = runner(
+                        inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
+                    )
+                wanted = goal[positions.to(device)]
+                each = -(wanted * F.log_softmax(logits.float() + offset, 1)).sum(1)
+                loss = (each * (wanted @ loss_weight)).mean()
+                loss.backward()
+                optimizer.step()
+                state["step"] += 1
+                if average is not None:
+                    _move(average, net, recipe.ema, state["step"])
+                state["loss"] += float(loss.detach())
+                on_step(state["step"], total, float(loss.detach()))
+                if interrupted.is_set():
+                    save()
+                    raise KeyboardInterrupt
+                if time.monotonic() - last_save > save_every:
+                    save()
+                    last_save = time.monotonic()
+            line = _end_of_epoch(
+                net, average, state, best, per_epoch, validate, better, process, recipe
+            )
+            seconds = time.monotonic() - started
+            line["images_per_second"] = round((state["step"] - began_at) * batch / seconds, 1)
+            save()
+            last_save = time.monotonic()
+            on_epoch(line)
+    net.load_state_dict(best)
+    net.eval()
+    history: History = state["history"]
+    return history
+
+
+def _end_of_epoch(
+    net: nn.Module,
+    average: dict[str, Tensor] | None,
+    state: dict[str, Any],
+    best: dict[str, Tensor],
+    per_epoch: int,
+    validate: Callable[[nn.Module], dict[str, float]],
+    better: str,
+    process: Process,
+    recipe: Recipe,
+) -> dict[str, float]:
+    """Validate, note the figures, keep the weights if they are the best so far."""
+    own = {k: v.clone() for k, v in net.state_dict().items()}
+    if average is not None:
+        net.load_state_dict(average)
+    net.eval()
+    figures = validate(net)
+    epoch = state["step"] // per_epoch
+    loss = sum(process.gather(state["loss"])) / process.processes / per_epoch
+    line = {
+        "epoch": epoch,
+        "rate": recipe.rate(epoch),
+        "training_loss": loss,
+        **{f"validation_{name}": value for name, value in figures.items()},
+    }
+    state["history"].append(dict(line))
+    state["loss"] = 0.0
+    score = -figures[better] if better.endswith("loss") else figures[better]
+    if state["best"] is None or score > state["best"]:
+        state["best"], state["stale"] = score, 0
+        best.clear()
+        best.update({k: v.detach().cpu().clone() for k, v in net.state_dict().items()})
+    else:
+        state["stale"] += 1
+    net.load_state_dict(own)
+    return line
+
+
+def _exhausted(state: dict[str, Any], recipe: Recipe) -> bool:
+    return 0 < recipe.patience <= state["stale"]
+
+
+def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Weight decay on weights alone: biases and normalisation go without."""
+    parameters = [p for p in net.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0
+        )
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+
+
+@torch.no_grad()
+def _move(average: dict[str, Tensor], net: nn.Module, decay: float, step: int) -> None:
+    """Move the averaged weights towards the net's, faster in the first steps."""
+    rate = 1 - min(decay, (1 + step) / (10 + step))
+    for name, value in net.state_dict().items():
+        if value.is_floating_point():
+            average[name].lerp_(value, rate)
+        else:
+            average[name].copy_(value)
+
+
+def _precision(device: torch.device) -> Any:
+    """Mixed precision on CUDA alone; on CPUs bf16 is emulated and many times slower."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16)
+    return nullcontext()
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, so that a step is finished and saved before leaving."""
+    event = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        event.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@torch.no_grad()
+def posteriors(
+    net: nn.Module,
+    crops: Callable[[int], np.ndarray],
+    count: int,
+    process: Process,
+    *,
+    batch: int = 64,
+    head: Callable[[nn.Module, Tensor], Tensor] | None = None,
+    on_face: Callable[[int], None] = lambda done: None,
+) -> np.ndarray:
+    """Mean over each face's crops of the net's posterior, computed on all processes.
+
+    Each face is seen by one process only, and each once.
+
+    Parameters
+    ----------
+    crops : position → (k, 3, s, s) float32.
+    count : number of faces.
+    head : what to take of the net instead of the softmax of its logits: (n, …) → (n, d).
+
+    Returns
+    -------
+    (count, d) float64, the same on every process.
+    """
+    net.eval()
+    take = head or (lambda model, inputs: model(inputs).float().softmax(1))
+    mine = range(process.rank, count, process.processes)
+    parts: list[np.ndarray] = []
+    for start in range(0, len(mine), batch):
+        stacked = [crops(position) for position in mine[start : start + batch]]
+        inputs = torch.from_numpy(np.concatenate(stacked)).to(
+            process.device, memory_format=torch.channels_last
+        )
+        out = take(net, inputs).cpu().numpy().astype(np.float64)
+        ends = np.cumsum([len(crop) for crop in stacked])[:-1]
+        parts += [part.mean(0) for part in np.split(out, ends)]
+        on_face(min(start + batch, len(mine)))
+    shares = process.gather(parts)
+    width = next((len(part) for share in shares for part in share), 0)
+    merged = np.zeros((count, width))
+    for rank, share in enumerate(shares):
+        for number, part in enumerate(share):
+            merged[rank + number * process.processes] = part
+    return merged

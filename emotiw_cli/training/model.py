@@ -1,0 +1,300 @@
+"""From faces with targets to a model artefact: the part that all trainings share."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from emotiw_cli.artefact import (
+    MANIFEST,
+    Artefact,
+    exclusive,
+    folder_of,
+    landing,
+    landing_file,
+    open_artefact,
+    write_json,
+    write_manifest,
+)
+from emotiw_cli.errors import ArtefactError, InputError
+from emotiw_cli.inputs.preprocessing import Preprocessing
+from emotiw_cli.nets.registry import find_net
+from emotiw_cli.training.distributed import Process
+from emotiw_cli.training.export import export_onnx
+from emotiw_cli.training.faceset import FaceSet, seen_pixels
+from emotiw_cli.training.initial import WEIGHTS, Initial, load_initial
+from emotiw_cli.training.loop import Balance, History, fit, posteriors
+from emotiw_cli.training.recipe import Recipe, plan_digest
+from emotiw_cli.training.samples import Samples
+
+_UNFOLDING_FACES = 256
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be learnt.
+
+    Attributes
+    ----------
+    name : ``identity`` or ``emotion``.
+    classes : names of the logits.
+    training, validation : numbers of faces in the set.
+    targets : (len(training), C) float, distribution each face is trained towards.
+    better : the figure of `figures` by which weights are kept.
+    figures : (net, posteriors of the validation faces) → figures.
+    counts : for the manifest.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    training: list[int]
+    validation: list[int]
+    targets: np.ndarray
+    better: str
+    figures: Callable[[nn.Module, np.ndarray], dict[str, float]]
+    counts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Whom a training tells how it goes."""
+
+    on_start: Callable[[dict[str, Any]], None] = lambda facts: None
+    on_step: Callable[[int, int, float], None] = lambda done, total, loss: None
+    on_epoch: Callable[[dict[str, float]], None] = lambda line: None
+
+
+def train_model(
+    work: Path,
+    name: str,
+    faces: FaceSet,
+    recipe: Recipe,
+    make_task: Callable[[FaceSet, Callable[[int], np.ndarray], Process], Task],
+    *,
+    initial: Initial | None,
+    process: Process,
+    workers: int = 0,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Artefact:
+    """Train, or go on training, the model `name`; return the finished artefact.
+
+    A finished model of the same plan is returned as it is; one of another plan is refused.
+
+    Raises
+    ------
+    ArtefactError
+        If `name` holds another training and `overwrite` is not set.
+    BusyError
+        If another run is training it.
+    """
+    progress = progress or Progress()
+    folder = folder_of(work, "models", name)
+    with exclusive(folder) if process.leads else nullcontext():
+        if overwrite and process.leads:
+            for path in folder.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != ".lock":
+                    path.unlink()
+        process.wait()
+        return _train(work, folder, faces, recipe, make_task, initial, process, workers, progress)
+
+
+def _train(
+    work: Path,
+    folder: Path,
+    faces: FaceSet,
+    recipe: Recipe,
+    make_task: Callable[[FaceSet, Callable[[int], np.ndarray], Process], Task],
+    initial: Initial | None,
+    process: Process,
+    workers: int,
+    progress: Progress,
+) -> Artefact:
+    spec = find_net(recipe.net)
+    preprocessing = Preprocessing(
+        str(faces.representation),
+        faces.size,
+        faces.detail,
+        recipe.resize,
+        recipe.crop,
+        recipe.crops,
+        order=spec.order,
+        mean=spec.mean,
+        scale=spec.scale,
+    )
+
+    def crops(place: int) -> np.ndarray:
+        return preprocessing.crops_of(faces.raw(place))
+
+    task = make_task(faces, crops, process)
+    if not task.training:
+        raise InputError(
+            f"there is nothing to learn {task.name} from: no face of the training split has a "
+            "label or votes; check `emotiw align`'s summary."
+        )
+    inputs = [*faces.inputs, *([initial.reference] if initial else [])]
+    plan = {"task": task.name, "recipe": recipe.to_json(), "inputs": inputs}
+    digest = plan_digest(plan)
+    if (folder / MANIFEST).is_file():
+        made = open_artefact(work, "models", folder.name)
+        if made.manifest["parameters"].get("plan") == digest:
+            return made
+        raise ArtefactError(
+            f"{folder} holds a training with other data or options; choose another --name or add "
+            "--overwrite to start again."
+        )
+
+    torch.manual_seed(recipe.seed)
+    net = spec.build(len(task.classes))
+    loaded: dict[str, list[str]] = {"matched": [], "left": list(net.state_dict())}
+    if initial is not None:
+        some = np.linspace(0, len(task.training) - 1, min(_UNFOLDING_FACES, len(task.training)))
+        examples = np.concatenate([crops(task.training[int(place)])[:1] for place in some])
+        loaded = load_initial(net, initial, torch.from_numpy(examples))
+    balance = Balance.of(task.targets, recipe)
+    samples = Samples(
+        faces,
+        task.training,
+        preprocessing,
+        recipe.augment,
+        recipe.seed,
+    )
+    progress.on_start(
+        {"training": len(task.training), "validation": len(task.validation), "loaded": loaded}
+    )
+
+    def validate(model: nn.Module) -> dict[str, float]:
+        return task.figures(model, _on(faces, task.validation, crops, model, process))
+
+    history = fit(
+        net,
+        samples,
+        task.targets,
+        recipe,
+        plan=digest,
+        folder=folder / "checkpoint",
+        process=process,
+        balance=balance,
+        validate=validate,
+        better=task.better,
+        workers=workers,
+        on_step=progress.on_step,
+        on_epoch=progress.on_epoch,
+    )
+    posterior = _on(faces, task.validation, crops, net, process)
+    figures = task.figures(net, posterior)
+    if process.leads:
+        _write_files(folder, net, task, preprocessing, recipe, balance, history)
+        _write_validation(folder, faces, task, posterior)
+        _write_seen(folder, faces, task, initial)
+        export_onnx(net, recipe.crop, folder / "model.onnx")
+        write_manifest(
+            folder,
+            "models",
+            parameters={**plan, "plan": digest, "loaded": loaded},
+            inputs=inputs,
+            outputs=[
+                WEIGHTS,
+                "model.json",
+                "model.onnx",
+                "history.csv",
+                "validation.npz",
+                "seen.npz",
+            ],
+            counts={
+                "training": len(task.training),
+                "validation": len(task.validation),
+                **task.counts,
+            },
+            metrics=figures,
+            seed=recipe.seed,
+            licences=faces.licences,
+        )
+    process.wait()
+    return open_artefact(work, "models", folder.name)
+
+
+def _on(
+    faces: FaceSet,
+    places: list[int],
+    crops: Callable[[int], np.ndarray],
+    net: nn.Module,
+    process: Process,
+) -> np.ndarray:
+    return posteriors(net, lambda position: crops(places[position]), len(places), process)
+
+
+def _write_files(
+    folder: Path,
+    net: nn.Module,
+    task: Task,
+    preprocessing: Preprocessing,
+    recipe: Recipe,
+    balance: Balance,
+    history: History,
+) -> None:
+    with landing(folder / WEIGHTS) as temporary:
+        state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+        save_file(state, temporary)
+    write_json(
+        folder / "model.json",
+        {
+            "net": recipe.net,
+            "task": task.name,
+            "classes": list(task.classes),
+            "prior": [float(share) for share in balance.prior],
+            "preprocessing": preprocessing.to_json(),
+        },
+    )
+    with landing_file(folder / "history.csv", "w") as file:
+        writer = csv.DictWriter(file, list(history[0]) if history else ["epoch"])
+        writer.writeheader()
+        writer.writerows(history)
+
+
+def _write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.ndarray) -> None:
+    rows = [faces.row(place) for place in task.validation]
+    targets = np.zeros((len(rows), len(task.classes)))
+    labels = np.full(len(rows), -1)
+    for number, row in enumerate(rows):
+        if row.label in task.classes:
+            labels[number] = task.classes.index(row.label)
+        target = row.target() if task.name == "emotion" else None
+        if target is not None:
+            targets[number] = target
+        elif labels[number] >= 0:
+            targets[number, labels[number]] = 1
+    with landing_file(folder / "validation.npz") as file:
+        np.savez_compressed(
+            file,
+            rows=np.array([row.row for row in rows], np.int64),
+            pixels=np.array([row.pixels for row in rows], "U16"),
+            groups=np.array([row.group for row in rows], np.str_),
+            posteriors=posterior,
+            labels=labels,
+            targets=targets,
+        )
+
+
+def _write_seen(folder: Path, faces: FaceSet, task: Task, initial: Initial | None) -> None:
+    rows = [faces.row(place) for place in task.training]
+    pixels = seen_pixels(rows)
+    groups = {row.group for row in rows if row.group}
+    if initial is not None and initial.artefact is not None:
+        with np.load(initial.artefact.folder / "seen.npz", allow_pickle=False) as earlier:
+            pixels = np.union1d(pixels, earlier["pixels"])
+            groups |= set(earlier["groups"].tolist())
+    with landing_file(folder / "seen.npz") as file:
+        np.savez_compressed(file, pixels=pixels, groups=np.array(sorted(groups), np.str_))

@@ -1,0 +1,250 @@
+"""Whole trainings on a tiny set: learning, resuming, several processes, refusals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from emotiw_cli.artefact import Artefact, open_artefact, read_json
+from emotiw_cli.errors import ArtefactError, InputError, LeakError
+from emotiw_cli.training.distributed import joined
+from emotiw_cli.training.finetune import finetune
+from emotiw_cli.training.model import Progress
+from emotiw_cli.training.pretrain import pretrain
+from emotiw_cli.training.recipe import Recipe
+
+TINY = Recipe(
+    "mobilenet_v1.025",
+    "grey",
+    epochs=3,
+    batch=14,
+    learning_rate=0.05,
+    ema=0.9,
+    resize=36,
+    crop=32,
+    seed=3,
+)
+
+
+class Stop(Exception):
+    pass
+
+
+def run(work: Path, name: str, recipe: Recipe = TINY, **options: Any) -> Artefact:
+    with joined("cpu", 1) as process:
+        return finetune(work, ["tiny"], name, recipe, process=process, **options)
+
+
+def weights(model: Artefact) -> dict[str, torch.Tensor]:
+    return load_file(model.folder / "weights.safetensors")
+
+
+def assert_equal(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == two.keys()
+    for name in one:
+        assert torch.equal(one[name], two[name]), name
+
+
+def test_stripes_are_learnt_and_everything_is_written(make_faces: Callable[..., Path]) -> None:
+    work = make_faces(training=140, validation=28)
+    recipe = Recipe(**{**TINY.to_json(), "epochs": 12, "freeze": (), "augment": "none"})
+    model = run(work, "m", recipe)
+    assert model.manifest["metrics"]["accuracy"] > 0.8  # chance is 0.14
+    content = read_json(model.folder / "model.json")
+    assert content["preprocessing"]["representation"] == "grey"
+    assert sum(content["prior"]) == pytest.approx(1)
+    with np.load(model.folder / "validation.npz") as validation:
+        assert validation["posteriors"].shape == (28, 7)
+        np.testing.assert_allclose(validation["posteriors"].sum(1), 1)
+        assert validation["labels"].tolist() == [number % 7 for number in range(28)]
+        assert validation["targets"][0].tolist() == pytest.approx([0.6] + [1 / 15] * 6)
+    with np.load(model.folder / "seen.npz") as seen:
+        assert seen["pixels"].tolist() == list(range(140))
+    session = onnxruntime.InferenceSession(model.folder / "model.onnx")
+    (logits,) = session.run(None, {"input": np.zeros((3, 3, 32, 32), np.float32)})
+    assert logits.shape == (3, 7)
+    lines = (model.folder / "history.csv").read_text().splitlines()
+    assert len(lines) == 13
+    assert "validation_accuracy" in lines[0]
+
+
+@pytest.mark.parametrize("step", [2, 3, 7, 9])
+def test_a_stopped_training_goes_on_to_the_same_weights(
+    make_faces: Callable[..., Path], step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = make_faces()
+    whole = run(work, "whole")
+
+    def stop(done: int, total: int, loss: float) -> None:
+        if done == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(work, "parts", progress=Progress(on_step=stop))
+    with pytest.raises(ArtefactError, match="half-written"):
+        open_artefact(work, "models", "parts")
+    parts = run(work, "parts")
+    assert_equal(weights(whole), weights(parts))
+    assert (whole.folder / "validation.npz").read_bytes()
+    histories = [(m.folder / "history.csv").read_text().splitlines() for m in (whole, parts)]
+    figures = [[line.rsplit(",", 1)[0] for line in lines] for lines in histories]
+    assert figures[0] == figures[1]
+
+
+TRAIN = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from emotiw_cli.training.distributed import joined
+from emotiw_cli.training.finetune import finetune
+from emotiw_cli.training.recipe import Recipe
+import tests.training.test_model as t
+
+with joined("cpu", 1) as process:
+    finetune(Path(sys.argv[1]), ["tiny"], sys.argv[2], t.TINY, process=process)
+"""
+
+
+def start(work: Path, name: str, **environment: str) -> subprocess.Popen[bytes]:
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(
+        [sys.executable, "-c", TRAIN, str(work), name],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), **environment},
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_killed_in_the_middle_it_goes_on_to_the_same_weights(
+    make_faces: Callable[..., Path],
+) -> None:
+    work = make_faces()
+    whole = run(work, "whole")
+    child = start(work, "killed")
+    checkpoint = work / "models" / "killed" / "checkpoint" / "checkpoint.pt"
+    deadline = time.monotonic() + 60
+    while not checkpoint.is_file() and child.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    child.kill()
+    child.communicate()
+    assert checkpoint.is_file()
+    assert_equal(weights(whole), weights(run(work, "killed")))
+
+
+def test_two_processes_train_what_one_does(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    one = run(work, "one")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    children = [start(work, "two", RANK=str(rank), **place) for rank in range(2)]
+    errors = [child.communicate(timeout=120)[1] for child in children]
+    assert [child.returncode for child in children] == [0, 0], errors
+    two = open_artefact(work, "models", "two")
+    ours, theirs = weights(one), weights(two)
+    for name in ours:
+        assert torch.allclose(ours[name].float(), theirs[name].float(), atol=2e-3), name
+    with np.load(one.folder / "validation.npz") as a, np.load(two.folder / "validation.npz") as b:
+        np.testing.assert_allclose(a["posteriors"], b["posteriors"], atol=2e-3)
+
+
+def test_finished_models_are_kept_and_other_plans_refused(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    short = Recipe(**{**TINY.to_json(), "epochs": 1, "freeze": ()})
+    first = run(work, "m", short)
+    again = run(work, "m", short, progress=Progress(on_step=lambda *_: pytest.fail("trained anew")))
+    assert again.digest == first.digest
+    with pytest.raises(ArtefactError, match="--overwrite"):
+        run(work, "m", TINY)
+    assert run(work, "m", TINY, overwrite=True).digest != first.digest
+
+
+def test_init_loads_all_but_a_head_of_other_classes(make_faces: Callable[..., Path]) -> None:
+    work = make_faces("people", identities=True, seed=5)
+    make_folder = work / "faces"
+    assert make_folder.is_dir()
+    short = Recipe(**{**TINY.to_json(), "epochs": 1, "freeze": ()})
+    with joined("cpu", 1) as process:
+        people = pretrain(work, ["people"], "backbone", short, process=process)
+    assert people.manifest["counts"]["identities"] == 7
+    assert 0 <= people.manifest["metrics"]["equal_error_rate"] <= 1
+
+
+def test_a_cascade_inherits_what_was_seen(make_faces: Callable[..., Path], tmp_path: Path) -> None:
+    work = make_faces()
+    short = Recipe(**{**TINY.to_json(), "epochs": 1, "freeze": ("stem", "blocks")})
+    first = run(work, "first", Recipe(**{**short.to_json(), "freeze": ()}))
+    second = run(work, "second", short, init="first")
+    before, after = weights(first), weights(second)
+    assert torch.equal(before["stem.conv.weight"], after["stem.conv.weight"])
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+    made_from = [entry["name"] for entry in second.manifest["inputs"]]
+    assert made_from == ["tiny", "first"]
+
+
+def test_weights_of_another_net_are_refused_with_the_file(
+    make_faces: Callable[..., Path], tmp_path: Path
+) -> None:
+    work = make_faces()
+    other = tmp_path / "other.safetensors"
+    save_file({"stem.conv.weight": torch.zeros(1)}, other)
+    with pytest.raises(InputError, match=r"other\.safetensors does not fit"):
+        run(work, "m", init=str(other))
+    other.write_bytes(b"not tensors")
+    with pytest.raises(InputError, match=r"other\.safetensors is not a file of weights"):
+        run(work, "n", init=str(other))
+    with pytest.raises(InputError, match="does not exist"):
+        run(work, "o", init=str(tmp_path / "none.pt"))
+
+
+def test_a_subject_in_both_splits_is_refused(make_faces: Callable[..., Path]) -> None:
+    work = make_faces(groups=lambda number: f"S{number % 10:03d}")
+    with pytest.raises(LeakError, match="S000, S001"):
+        run(work, "m")
+
+
+def test_missing_faces_and_codes_name_the_stage(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    with joined("cpu") as process, pytest.raises(ArtefactError, match="emotiw align"):
+        finetune(work, ["none"], "m", TINY, process=process)
+    mapped = Recipe(**{**TINY.to_json(), "representation": "cyclic-1", "freeze": ()})
+    with pytest.raises(ArtefactError, match="emotiw map"):
+        run(work, "m", mapped)
+
+
+def test_damaged_checkpoint_is_named(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+
+    def stop(done: int, total: int, loss: float) -> None:
+        if done == 4:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run(work, "m", progress=Progress(on_step=stop))
+    checkpoint = work / "models" / "m" / "checkpoint" / "checkpoint.pt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with pytest.raises(ArtefactError, match="is damaged; delete"):
+        run(work, "m")
+
+
+@pytest.mark.parametrize("imbalance", ["weighted", "balanced", "logit-adjusted"])
+def test_imbalance_options_train(make_faces: Callable[..., Path], imbalance: str) -> None:
+    work = make_faces()
+    recipe = Recipe(**{**TINY.to_json(), "epochs": 1, "freeze": (), "imbalance": imbalance})
+    model = run(work, "m", recipe, hard=True)
+    prior = read_json(model.folder / "model.json")["prior"]
+    assert prior == pytest.approx([1 / 7] * 7)
