@@ -1,0 +1,199 @@
+"""From trained members to a bundle: read, fit, write, check, and only then call it finished."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotiw_cli.artefact import (
+    MANIFEST,
+    Artefact,
+    exclusive,
+    folder_of,
+    open_artefact,
+    reference,
+    write_manifest,
+)
+from emotiw_cli.bundle.card import lineage
+from emotiw_cli.bundle.runtime import Bundle, Opening
+from emotiw_cli.bundle.schema import CARD, DIGEST, SEEN, SPEC, BundleSpec, MemberSpec
+from emotiw_cli.bundle.write import seen_by, write_bundle, write_nets
+from emotiw_cli.data.faces import Faces
+from emotiw_cli.ensemble.fit import EnsembleFit, Plan, fit_ensemble
+from emotiw_cli.ensemble.members import Member, read_members
+from emotiw_cli.errors import ArtefactError
+
+PARITY_TOLERANCE = 0.02
+"""Most that a posterior may move from training to ONNX: a GPU's reduced precision, no more."""
+_CHECKED_FACES = 64
+
+Say = Callable[[str], None]
+
+
+def make_bundle(
+    work: Path,
+    name: str,
+    members: Sequence[str],
+    plan: Plan,
+    *,
+    version: str = "1",
+    overwrite: bool = False,
+    say: Say = lambda text: None,
+) -> Artefact:
+    """Fit the models called `members` as an ensemble and write the bundle `name`.
+
+    A bundle of the same members and plan that is there already is returned as it is.
+
+    Parameters
+    ----------
+    plan : how weights, prior and temperature are fitted.
+    version : of the bundle, for people.
+    say : is told what is being done.
+
+    Returns
+    -------
+    The bundle's artefact; its manifest's metrics are those of :func:`fit_ensemble`.
+
+    Raises
+    ------
+    ArtefactError
+        If a member is missing, half-written, stale, or its ONNX net does not give its
+        posteriors; or if `name` is a bundle of others and `overwrite` is not set.
+    """
+    models = [open_artefact(work, "models", member) for member in members]
+    inputs = [reference(model) for model in models]
+    parameters = {"plan": plan.to_json(), "version": version}
+    folder = folder_of(work, "bundles", name)
+    with exclusive(folder):
+        if (folder / MANIFEST).is_file() and not overwrite:
+            made = open_artefact(work, "bundles", name)
+            same = made.manifest["inputs"] == inputs
+            if same and made.manifest["parameters"] == parameters:
+                return made
+            raise ArtefactError(
+                f"{folder} was made of other members or with other options; choose another --name "
+                "or add --overwrite."
+            )
+        say("reading members")
+        read = read_members(models, work)
+        _clear(folder)
+        say("fitting weights")
+        fit = fit_ensemble(read, plan)
+        say("writing nets")
+        spec = _specification(name, version, fit)
+        nets = [model.folder / "model.onnx" for model in models]
+        write_nets(folder, spec, nets)
+        say("checking nets")
+        metrics = {**fit.figures, **_check_nets(work, folder, spec, nets, read)}
+        spec = _specification(name, version, fit, metrics)
+        spec = write_bundle(folder, spec, seen_by(models, read[0].pixels), lineage(work, models))
+        return write_manifest(
+            folder,
+            "bundles",
+            parameters=parameters,
+            inputs=inputs,
+            outputs=[*spec.files, SPEC, DIGEST],
+            counts={"members": len(read), "faces": fit.figures["faces"]},
+            metrics=metrics,
+            seed=plan.seed,
+            licences=_licences(models),
+        )
+
+
+def _clear(folder: Path) -> None:
+    """Take away what an earlier or a killed run left, the manifest first."""
+    for name in (MANIFEST, SPEC, DIGEST, CARD, SEEN):
+        (folder / name).unlink(missing_ok=True)
+    for net in folder.glob("*.onnx"):
+        net.unlink()
+
+
+def _licences(models: Sequence[Artefact]) -> list[str]:
+    return sorted({text for model in models for text in model.manifest.get("licences", [])})
+
+
+def _specification(
+    name: str, version: str, fit: EnsembleFit, metrics: dict[str, Any] | None = None
+) -> BundleSpec:
+    first = fit.members[0].preprocessing
+    return BundleSpec(
+        name=name,
+        version=version,
+        face_size=first.face_size,
+        detail=first.detail,
+        members=tuple(
+            MemberSpec(
+                name=member.name,
+                file=f"{member.name}.onnx",
+                net=member.net,
+                preprocessing=member.preprocessing,
+                validation=fit.figures["members"][member.name],
+            )
+            for member in fit.members
+        ),
+        weights=fit.fusion.weights,
+        prior=fit.fusion.prior,
+        temperature=fit.fusion.temperature,
+        metrics=metrics or {},
+        licence="; ".join(_licences([member.artefact for member in fit.members])),
+    )
+
+
+def _check_nets(
+    work: Path,
+    folder: Path,
+    spec: BundleSpec,
+    nets: Sequence[Path],
+    members: Sequence[Member],
+) -> dict[str, Any]:
+    """Run the nets on some of the validation faces, as `predict` will, and compare.
+
+    Returns
+    -------
+    ``half_precision_change``: most that storing weights as float16 moved a posterior;
+    ``training_difference``: most that ONNX differs from the posteriors of training; both None
+    where the faces are no longer in the workspace.
+    """
+    places, faces = _validation_faces(work, members[0])
+    if not faces:
+        return {"half_precision_change": None, "training_difference": None, "checked_faces": 0}
+    copies = [folder / member.file for member in spec.members]
+    before, after = (
+        Bundle(folder, spec, [Opening(path.read_bytes, path) for path in paths])
+        .wait()
+        .member_posteriors(faces)
+        for paths in (nets, copies)
+    )
+    expected = np.stack([member.posteriors[places] for member in members])
+    difference = np.nan_to_num(np.abs(before - expected)).max(axis=(1, 2))
+    for member, moved in zip(members, difference, strict=True):
+        if moved > PARITY_TOLERANCE:
+            raise ArtefactError(
+                f"{member.artefact.folder / 'model.onnx'} does not give the posteriors of "
+                f"validation.npz (they differ by {moved:.3f}): its preprocessing or its faces are "
+                "not those of training; train it again."
+            )
+    return {
+        "half_precision_change": float(np.abs(after - before).max()),
+        "training_difference": float(difference.max()),
+        "checked_faces": len(faces),
+    }
+
+
+def _validation_faces(work: Path, member: Member) -> tuple[list[int], list[np.ndarray]]:
+    """Some of the member's validation faces: their places among them, and the aligned faces."""
+    places = {pixels: place for place, pixels in enumerate(member.pixels.tolist())}
+    found: dict[int, np.ndarray] = {}
+    for source in member.artefact.manifest["inputs"]:
+        if source.get("kind") != "faces":
+            continue
+        with contextlib.suppress(ArtefactError):
+            faces = Faces.open(work, source["name"])
+            known = [row for row in faces.select() if faces.rows[row].pixels in places]
+            for row in known[:: max(1, len(known) // _CHECKED_FACES)]:
+                found[places[faces.rows[row].pixels]] = faces.face(row)
+    return list(found), list(found.values())
