@@ -21,7 +21,8 @@ from emotiw_cli.artefact import (
 from emotiw_cli.bundle.card import lineage
 from emotiw_cli.bundle.runtime import Bundle, Opening
 from emotiw_cli.bundle.schema import CARD, DIGEST, SEEN, SPEC, BundleSpec, MemberSpec
-from emotiw_cli.bundle.write import seen_by, write_bundle, write_nets
+from emotiw_cli.bundle.seen import Seen
+from emotiw_cli.bundle.write import write_bundle, write_nets
 from emotiw_cli.data.faces import Faces
 from emotiw_cli.ensemble.fit import EnsembleFit, Plan, fit_ensemble
 from emotiw_cli.ensemble.members import Member, read_members
@@ -90,7 +91,8 @@ def make_bundle(
         say("checking nets")
         metrics = {**fit.figures, **_check_nets(work, folder, spec, nets, read)}
         spec = _specification(name, version, fit, metrics)
-        spec = write_bundle(folder, spec, seen_by(models, read[0].pixels), lineage(work, models))
+        seen = Seen.by(models, read[0].pixels.tolist())
+        spec = write_bundle(folder, spec, seen, lineage(work, models))
         return write_manifest(
             folder,
             "bundles",

@@ -1,0 +1,66 @@
+"""``seen.npz``: what a bundle's members were trained on and chosen on, by digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emotiw_cli.artefact import Artefact, landing_file
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.errors import ArtefactError
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Pictures and subjects that say little about how good a bundle is.
+
+    Attributes
+    ----------
+    pixels : (n,) sorted uint64 digests of the pictures any member was trained on.
+    groups : the subjects, films or identities any member was trained on.
+    chosen : (k,) sorted uint64 digests of the pictures the members were stopped on and the
+        weights fitted to.
+    """
+
+    pixels: np.ndarray
+    groups: frozenset[str]
+    chosen: np.ndarray
+
+    @classmethod
+    def by(cls, models: Sequence[Artefact], chosen: Iterable[str]) -> Seen:
+        """What any of `models` has seen; `chosen`: pixel digests of their validation faces."""
+        parts = [_read(model.folder / SEEN) for model in models]
+        return cls(
+            pixels=np.unique(np.concatenate([np.zeros(0, np.uint64), *(p[0] for p in parts)])),
+            groups=frozenset().union(*(part[1] for part in parts)),
+            chosen=np.unique(digest_numbers(chosen)),
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Seen:
+        """Read what :meth:`write` wrote; :class:`ArtefactError` if it is something else."""
+        return cls(*_read(path))
+
+    def write(self, path: Path) -> None:
+        """Write an npz, whole or not at all."""
+        groups = np.array(sorted(self.groups), dtype=np.str_)
+        with landing_file(path) as file:
+            np.savez_compressed(file, pixels=self.pixels, groups=groups, chosen=self.chosen)
+
+
+def _read(path: Path) -> tuple[np.ndarray, frozenset[str], np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            # A model's seen.npz has no `chosen`: its validation.npz names those faces.
+            chosen = file["chosen"] if "chosen" in file.files else np.zeros(0, np.uint64)
+            return file["pixels"].astype(np.uint64), frozenset(file["groups"].tolist()), chosen
+    except (OSError, ValueError, KeyError) as error:
+        raise ArtefactError(f"{path} cannot be read ({error}); make its artefact again.") from error
+
+
+def digest_numbers(digests: Iterable[str]) -> np.ndarray:
+    """Pixel digests, 16 hexadecimal digits each, as uint64; an empty one becomes 0."""
+    return np.array([int(digest or "0", 16) for digest in digests], dtype=np.uint64)
