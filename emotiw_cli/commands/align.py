@@ -1,0 +1,145 @@
+"""``emotiw align``: from pictures to aligned faces."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Layout = Literal["auto", "photos", "classes", "identities", "table", "ferplus", "fer2013"]
+
+
+def align_command(
+    source: Annotated[
+        Path, typer.Argument(help="A picture, folder, zip, csv, or .txt list of pictures.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name of the faces to write.")],
+    layout: Annotated[
+        Layout, typer.Option("--layout", help="How the source is laid out; told by itself.")
+    ] = "auto",
+    size: Annotated[
+        str, typer.Option("--size", help="Width×height of the faces, px.", metavar="WxH")
+    ] = "143x181",
+    detail: Annotated[
+        int | None,
+        typer.Option(
+            "--detail",
+            min=1,
+            help="Reduce faces to at most this many pixels across first: sharp photos then look "
+            "like the small crops a net was trained on.",
+        ),
+    ] = None,
+    detect: Annotated[
+        bool, typer.Option("--detect/--no-detect", help="Find the face, or take the whole picture.")
+    ] = True,
+    missed: Annotated[
+        Literal["drop", "whole"],
+        typer.Option("--missed", help="A picture without a found face: no face, or the whole."),
+    ] = "drop",
+    exclude: Annotated[
+        Path | None,
+        typer.Option("--exclude", help="A text file of pictures to leave out, one path a line."),
+    ] = None,
+    split_by_group: Annotated[
+        float | None,
+        typer.Option(
+            "--split-by-group",
+            help="Draw this share of the groups (subjects, films), or of the pictures where there "
+            "are none, for validation; for sets without a split.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the drawn split.")] = 0,
+    share: Annotated[
+        str, typer.Option("--shard", help="Work on the i-th of n shares only.", metavar="I/N")
+    ] = "1/1",
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes; 0: one per processor.")
+    ] = 0,
+    licence: Annotated[
+        list[str] | None,
+        typer.Option("--licence", help="A note on the data's licence; may be repeated."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+) -> None:
+    """Find, align and store the faces of a set of pictures.
+
+    Writes WORK/faces/NAME: the faces in shards, and index.csv with one row per picture, whatever
+    became of it. Known layouts: flat photos, a folder per emotion or per person (below train,
+    val, test or not), a csv of pictures with labels, FER+, FER2013's csv; each as a folder or,
+    if it has picture files, a zip.
+
+    Each picture's largest face is taken, turned and scaled by its eyes and nose. Sets of crops
+    (FER2013, SFEW's aligned faces) go through --no-detect.
+
+    Killed or interrupted, the same command goes on from there. Machines that share the folder, or
+    copy theirs together, divide the work with --shard 1/3, 2/3, 3/3; the result is the same.
+    """
+    width, height = parse_size(size)
+    i, n = _parse(share, r"(\d+)/(\d+)", "--shard", "1/2")
+    if split_by_group is not None and not 0 < split_by_group < 1:
+        raise typer.BadParameter("a share lies between 0 and 1", param_hint="--split-by-group")
+    from emotiw_cli.artefact import folder_of
+    from emotiw_cli.commands._console import print_json, progress, say, table
+    from emotiw_cli.data.make_faces import make_faces
+    from emotiw_cli.data.sources import exclude_listed, open_source, split_groups
+
+    folder = folder_of(work, "faces", name)
+    opened = open_source(source, layout)
+    if exclude is not None:
+        opened, unknown = exclude_listed(opened, exclude)
+        if unknown:
+            say(f"emotiw: {len(unknown)} excluded names are not in {source}, such as {unknown[0]}")
+    if split_by_group is not None:
+        opened = split_groups(opened, split_by_group, seed)
+    with progress("pictures", len(opened.rows), quiet=as_json) as bar:
+        report = make_faces(
+            opened,
+            folder,
+            size=(width, height),
+            detail=detail,
+            detect=detect,
+            missed=missed,
+            workers=workers or None,
+            share=(i, n),
+            overwrite=overwrite,
+            licences=licence or (),
+            on_progress=bar.update,
+        )
+    summary = {
+        "artefact": str(report.folder),
+        "layout": opened.layout,
+        "complete": report.artefact is not None,
+        **report.counts,
+        "worked_on": report.made,
+        "seconds": round(report.seconds, 1),
+        "images_per_second": round(report.made / report.seconds, 1),
+    }
+    if as_json:
+        print_json(summary)
+        return
+    if report.artefact is not None:
+        table("Aligned", summary)
+    else:
+        table("Aligned a share", summary)
+        say(
+            f"{report.missing} of {report.shards} shards are still missing; run the other shares, "
+            "copy their files into this folder, and run any share again to merge them."
+        )
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``143x181`` → (143, 181)."""
+    return _parse(text, r"(\d+)[x×](\d+)", "--size", "143x181")
+
+
+def _parse(text: str, pattern: str, option: str, example: str) -> tuple[int, int]:
+    match = re.fullmatch(pattern, text)
+    if match is None:
+        raise typer.BadParameter(f"write it as {example}, not {text!r}", param_hint=option)
+    return int(match[1]), int(match[2])

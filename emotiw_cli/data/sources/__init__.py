@@ -1,0 +1,89 @@
+"""What users have on disk, in any known layout, as one sorted list of pictures."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from emotiw_cli.data.sources.fer2013 import is_pixel_header, open_fer2013
+from emotiw_cli.data.sources.files import Files, FolderFiles, ListedFiles, ZipFiles, is_picture
+from emotiw_cli.data.sources.folders import FOLDER_LAYOUTS, open_folders, open_list
+from emotiw_cli.data.sources.source import Source, exclude_listed, read_lines, split_groups
+from emotiw_cli.data.sources.tables import find_table, open_table, read_header, table_layout
+from emotiw_cli.errors import InputError
+
+LAYOUTS: dict[str, str] = {
+    "photos": "pictures without labels: a file, a folder, a zip, or a .txt with one path a line",
+    "classes": "a folder per emotion, below train, val, test or not",
+    "identities": "a folder per person, below train, val, test or not",
+    "table": "pictures and a csv: file,label[,subject][,split] or file,person[,expression]",
+    "ferplus": "pictures and a csv with the ten vote counts of FER+",
+    "fer2013": "a csv with the columns emotion,pixels,Usage",
+}
+
+__all__ = ["LAYOUTS", "Source", "exclude_listed", "open_source", "split_groups"]
+
+
+def open_source(path: Path, layout: str = "auto") -> Source:
+    """List the pictures of `path`: a picture, folder, zip, list of paths, or csv.
+
+    Parameters
+    ----------
+    layout : one of :data:`LAYOUTS`, or ``auto`` to tell it from the names and label files.
+
+    Raises
+    ------
+    InputError
+        If `path` is missing, holds no pictures, or is not laid out so; a folder that looks like
+        a misspelt emotion is named with the nearest right name.
+    """
+    if layout != "auto" and layout not in LAYOUTS:
+        raise InputError(f"{layout!r} is not a layout; use auto or one of {', '.join(LAYOUTS)}.")
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path.")
+    source = _open(path, layout)
+    if layout not in ("auto", source.layout):
+        raise InputError(f"{path} is not laid out as {layout} ({LAYOUTS[layout]}).")
+    return source
+
+
+def _open(path: Path, layout: str) -> Source:
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return _open_files(path, FolderFiles(path), layout)
+    if suffix == ".csv":
+        return _open_csv(path)
+    if suffix == ".txt":
+        return open_list(path, ListedFiles(path.parent, read_lines(path)))
+    if is_picture(path.name):
+        return open_list(path, ListedFiles(path.parent, [path.name]))
+    if zipfile.is_zipfile(path) or suffix == ".zip":
+        return _open_files(path, ZipFiles(path), layout)
+    raise InputError(
+        f"{path} is not a picture, a folder, a zip, a csv, or a .txt list of pictures."
+    )
+
+
+def _open_csv(path: Path) -> Source:
+    beside = ListedFiles(path.parent, [path.name])
+    header = read_header(beside, path.name)
+    if is_pixel_header(header):
+        return open_fer2013(path)
+    layout = table_layout(header)
+    if layout is None:
+        raise InputError(
+            f"{path} has neither the columns emotion,pixels nor file,label in its first line."
+        )
+    return open_table(path, FolderFiles(path.parent), path.name, layout)
+
+
+def _open_files(path: Path, files: Files, layout: str) -> Source:
+    if layout in ("auto", "table", "ferplus"):
+        table = find_table(path, files)
+        if table is not None:
+            return open_table(path, files, *table)
+    if path.is_dir() and layout in ("auto", "fer2013"):
+        csvs = [name for name in files.sizes if name.lower().endswith(".csv")]
+        if len(csvs) == 1 and is_pixel_header(read_header(files, csvs[0])):
+            return open_fer2013(path / csvs[0])
+    return open_folders(path, files, layout if layout in FOLDER_LAYOUTS else "auto")
