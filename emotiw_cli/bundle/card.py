@@ -65,7 +65,7 @@ def render_card(spec: BundleSpec, ancestors: Sequence[Artefact]) -> str:
         emotions=EMOTIONS,
         sets=[artefact for artefact in ancestors if artefact.kind == "faces"],
         weights_files=_files(ancestors),
-        commands=[portable(artefact.manifest["command"]) for artefact in ancestors],
+        commands=dict.fromkeys(portable(artefact.manifest["command"]) for artefact in ancestors),
         weights=_weights(spec),
     )
 
@@ -93,13 +93,14 @@ def _percent(figure: Mapping[str, Any] | float | None) -> str:
         return "–" if figure is None else f"{100 * figure:.1f} %"
     if figure["value"] is None:
         return "–"
-    bounds = f" ({100 * figure['low']:.1f}–{100 * figure['high']:.1f})" if figure["low"] else ""
-    return f"{100 * figure['value']:.1f} %{bounds}"
+    return f"{100 * figure['value']:.1f} %{_bounds(figure, 100, 1)}"
 
 
 def _figure(figure: Mapping[str, Any]) -> str:
     """A figure with its interval."""
-    if figure["value"] is None:
-        return "–"
-    bounds = f" ({figure['low']:.3f} to {figure['high']:.3f})" if figure["low"] is not None else ""
-    return f"{figure['value']:.3f}{bounds}"
+    return "–" if figure["value"] is None else f"{figure['value']:.3f}{_bounds(figure, 1, 3)}"
+
+
+def _bounds(figure: Mapping[str, Any], scale: float, digits: int) -> str:
+    low, high = figure["low"], figure["high"]
+    return "" if low is None else f" ({scale * low:.{digits}f} to {scale * high:.{digits}f})"

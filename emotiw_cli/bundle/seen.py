@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from emotiw_cli.artefact import Artefact, landing_file
+from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.errors import ArtefactError
 
@@ -52,13 +53,12 @@ class Seen:
 
 
 def _read(path: Path) -> tuple[np.ndarray, frozenset[str], np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            # A model's seen.npz has no `chosen`: its validation.npz names those faces.
-            chosen = file["chosen"] if "chosen" in file.files else np.zeros(0, np.uint64)
-            return file["pixels"].astype(np.uint64), frozenset(file["groups"].tolist()), chosen
-    except (OSError, ValueError, KeyError) as error:
-        raise ArtefactError(f"{path} cannot be read ({error}); make its artefact again.") from error
+    arrays = read_arrays(path)
+    if not {"pixels", "groups"} <= set(arrays):
+        raise ArtefactError(f"{path} lacks arrays; make the artefact it belongs to again.")
+    # A model's seen.npz has no `chosen`: its validation.npz names those faces.
+    chosen = arrays.get("chosen", np.zeros(0, np.uint64))
+    return arrays["pixels"].astype(np.uint64), frozenset(arrays["groups"].tolist()), chosen
 
 
 def digest_numbers(digests: Iterable[str]) -> np.ndarray:

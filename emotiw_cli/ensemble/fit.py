@@ -4,8 +4,9 @@ The fitted figure is measured on the faces the weights were chosen on, so it is 
 cross-validated one fits weights, prior strength and temperature again on the other folds for
 each fold; no subject and no identical picture is in two folds.
 
-Weights by log-loss, temperature and prior strength are fitted to targets (shares of votes where
-there are any); random search, accuracy, F1 and calibration error count labelled faces alone.
+Weights by log-loss are fitted to the targets: shares of votes where there are any, of faces without
+a label too. All else, temperature and prior strength among it, counts labelled faces alone: a
+confidence is the chance that the label is the one given, which is more than its share of votes.
 """
 
 from __future__ import annotations
@@ -107,11 +108,12 @@ def fit_fusion(
     # A mixture of posteriors refers to the mixture of their priors.
     train = tuple(weights.combine(priors[:, None, :])[0].tolist())
     mixed = weights.combine(posteriors)
+    truth = metrics.one_hot(labels)
     if plan.prior_strength is None:
-        prior = fit_prior_strength(mixed, targets, train, plan.prior_target)
+        prior = fit_prior_strength(mixed, truth, train, plan.prior_target)
     else:
         prior = Prior(train, plan.prior_target, plan.prior_strength)
-    temperature = fit_temperature(prior.apply(mixed), targets) if plan.calibrate else 1.0
+    temperature = fit_temperature(prior.apply(mixed), truth) if plan.calibrate else 1.0
     return Fusion(weights, prior, temperature)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from emotiw_cli.artefact import Artefact, check_fresh, read_json, sha256
+from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError, TamperedError
 from emotiw_cli.inputs.preprocessing import Preprocessing
@@ -84,15 +85,7 @@ def read_member(artefact: Artefact, work: Path) -> Member:
             f"{folder} is not a model of the seven emotions; make one of it with "
             f"`emotiw finetune … --init {artefact.name}`."
         )
-    return _member(artefact, model, _read_arrays(folder / _VALIDATION))
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise ArtefactError(f"{path} cannot be read ({error}); train the model again.") from error
+    return _member(artefact, model, read_arrays(folder / _VALIDATION))
 
 
 def _member(

@@ -115,13 +115,13 @@ class Tally:
     ----------
     posteriors : (n, 7) float; rows of NaN where no face was found.
     labels : (n,) int, -1 for none.
-    targets : (n, 7) float votes' shares, rows of NaN for none; by default the labels, one-hot.
+    votes : (n, 7) float shares of votes, rows of NaN for none; by default there are none.
     """
 
     _CELLS = metrics.CLASSES * (metrics.CLASSES + 1)
 
     def __init__(
-        self, posteriors: np.ndarray, labels: np.ndarray, targets: np.ndarray | None = None
+        self, posteriors: np.ndarray, labels: np.ndarray, votes: np.ndarray | None = None
     ) -> None:
         posteriors, labels = np.asarray(posteriors, float), np.asarray(labels)
         found = np.isfinite(posteriors).all(axis=1)
@@ -132,18 +132,25 @@ class Tally:
         counted = (known & found).astype(float)
         bins = np.eye(metrics.BINS)[metrics.confidence_bins(confidence)] * counted[:, None]
         cells = np.eye(self._CELLS)[np.maximum(labels, 0) * (metrics.CLASSES + 1) + predicted]
-        loss = metrics.losses(filled, metrics.one_hot(labels) if targets is None else targets)
-        lossy = found & ~np.isnan(loss)
+        against_labels = metrics.losses(filled, metrics.one_hot(labels))
+        against_votes = (
+            np.full(len(labels), np.nan) if votes is None else metrics.losses(filled, votes)
+        )
         self.parts = np.column_stack(
             [
                 cells * known[:, None],
                 bins,
                 bins * confidence[:, None],
                 bins * (predicted == labels)[:, None],
-                np.where(lossy, loss, 0),
-                lossy,
+                *self._loss(against_labels, found),
+                *self._loss(against_votes, found),
             ]
         )
+
+    @staticmethod
+    def _loss(values: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        counted = found & ~np.isnan(values)
+        return np.where(counted, values, 0), counted
 
     @classmethod
     def confusion(cls, sums: np.ndarray) -> np.ndarray:
@@ -166,9 +173,17 @@ class Tally:
 
     @staticmethod
     def log_loss(sums: np.ndarray) -> np.ndarray:
-        """(..., k) → (...)."""
-        total, count = sums[..., -2], sums[..., -1]
-        return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+        """Against the labels, in nats: (..., k) → (...)."""
+        return _mean(sums[..., -4], sums[..., -3])
+
+    @staticmethod
+    def log_loss_votes(sums: np.ndarray) -> np.ndarray:
+        """Against the votes, in nats: (..., k) → (...)."""
+        return _mean(sums[..., -2], sums[..., -1])
+
+
+def _mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
 
 
 FIGURES: Mapping[str, Figure] = {
@@ -176,6 +191,7 @@ FIGURES: Mapping[str, Figure] = {
     "macro_f1": lambda sums: metrics.macro_f1(Tally.found(sums)),
     "mean_recall": lambda sums: metrics.mean_recall(Tally.found(sums)),
     "log_loss": Tally.log_loss,
+    "log_loss_votes": Tally.log_loss_votes,
     "ece": lambda sums: Tally.reliability(sums).ece,
 }
 """The figures of the faces found."""

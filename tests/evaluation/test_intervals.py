@@ -72,7 +72,8 @@ def test_undefined_draws_are_left_out_and_undefined_figures_have_no_interval() -
 @given(seed=st.integers(0, 10_000), faces=st.integers(1, 50))
 def test_sums_of_a_tally_give_the_figures_of_the_arrays(seed: int, faces: int) -> None:
     posteriors, labels = _random(seed, faces)
-    total = Tally(posteriors, labels).parts.sum(axis=0)
+    votes = np.roll(posteriors, 1, axis=0)
+    total = Tally(posteriors, labels, votes).parts.sum(axis=0)
     confusion = metrics.confusion_matrix(labels, posteriors.argmax(axis=1))
     np.testing.assert_array_equal(Tally.confusion(total), confusion)
     expected = {
@@ -80,6 +81,7 @@ def test_sums_of_a_tally_give_the_figures_of_the_arrays(seed: int, faces: int) -
         "macro_f1": metrics.macro_f1(confusion),
         "mean_recall": metrics.mean_recall(confusion),
         "log_loss": metrics.log_loss(posteriors, metrics.one_hot(labels)),
+        "log_loss_votes": metrics.log_loss(posteriors, votes),
         "ece": metrics.ece(posteriors, labels),
     }
     for name, figure in FIGURES.items():
@@ -98,11 +100,12 @@ def test_a_miss_is_wrong_among_all_and_absent_among_the_found() -> None:
 def test_votes_of_a_face_without_a_label_count_for_the_loss_alone() -> None:
     posteriors = np.full((2, 7), 1 / 7)
     votes = np.vstack([np.eye(7)[0], np.full(7, 1 / 7)])
-    tally = Tally(posteriors, np.array([0, -1]), votes)
-    found = measure(tally)
+    posteriors[1, :2] = [2 / 7, 0]
+    found = measure(Tally(posteriors, np.array([0, -1]), votes))
     assert found["accuracy"].value == 1
-    assert tally.parts[:, -1].tolist() == [1, 1]
     assert found["log_loss"].value == pytest.approx(np.log(7))
+    uneven = (-np.log(2 / 7) - np.log(1e-12) + 5 * np.log(7)) / 7
+    assert found["log_loss_votes"].value == pytest.approx((np.log(7) + uneven) / 2)
 
 
 def test_interval_has_the_width_of_the_binomial() -> None:
@@ -125,7 +128,9 @@ def test_faces_of_few_groups_widen_the_interval() -> None:
 def test_comparison_of_a_system_with_itself_is_nought() -> None:
     posteriors, labels = _random(5, 40)
     tally = Tally(posteriors, labels)
-    for difference in compare(tally, tally).values():
+    for name, difference in compare(tally, tally).items():
+        if name == "log_loss_votes":
+            continue  # there are no votes
         assert [difference.value, difference.low, difference.high] == pytest.approx([0, 0, 0])
 
 

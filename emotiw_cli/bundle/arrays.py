@@ -1,0 +1,22 @@
+"""Read arrays from disk without executing anything."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from emotiw_cli.errors import ArtefactError
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of an npz file; :class:`ArtefactError` if it is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ArtefactError(
+            f"{path} cannot be read ({error}); make the artefact it belongs to again."
+        ) from error

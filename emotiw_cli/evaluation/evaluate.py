@@ -1,0 +1,157 @@
+"""Run a bundle over a labelled set of faces and measure it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emotiw_cli.bundle.runtime import Bundle
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.bundle.seen import Seen
+from emotiw_cli.data.faces import Faces
+from emotiw_cli.data.index import OK, FaceRow
+from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.errors import ArtefactError, InputError, LeakError
+from emotiw_cli.evaluation.exposure import Exposure, find_exposure
+from emotiw_cli.evaluation.figures import all_figures, label_number
+from emotiw_cli.faces.align import fit_face
+
+_BATCH = 256
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A bundle measured on a set.
+
+    Attributes
+    ----------
+    rows : the index rows measured on, faces or not.
+    labels : (n,) int64, -1 for none.
+    members : (m, n, 7) float64 posteriors of each member; NaN where there is no face.
+    posteriors : (n, 7) float64 of the ensemble; NaN where there is no face.
+    exposure : what the bundle knows of the rows.
+    figures : what metrics.json holds.
+    """
+
+    rows: list[FaceRow]
+    labels: np.ndarray
+    members: np.ndarray
+    posteriors: np.ndarray
+    exposure: Exposure
+    figures: dict[str, Any]
+
+
+def evaluate(
+    bundle: Bundle,
+    faces: Faces,
+    *,
+    split: str | None = None,
+    allow_seen: bool = False,
+    seed: int = 0,
+    advance: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Measure `bundle` on the rows of `faces`.
+
+    Labelled pictures without a face count as wrong in the figures of ``all`` and not in those
+    of ``found``.
+
+    Parameters
+    ----------
+    split : measure on this split alone.
+    allow_seen : measure even if members were trained on these pictures or subjects.
+    seed : of the bootstrap.
+    advance : is told how many faces of how many are done.
+
+    Raises
+    ------
+    InputError
+        If no row of the split has an emotion as label.
+    LeakError
+        If members were trained on these pictures or subjects.
+    ArtefactError
+        If the faces are of a shape the bundle's members are not made for.
+    """
+    rows = [row for row in faces.rows if split is None or row.split == split]
+    labels = np.array([label_number(row) for row in rows], dtype=np.int64)
+    if not (labels >= 0).any():
+        raise InputError(_nothing_labelled(faces, split))
+    _check_shape(bundle, faces)
+    exposure = find_exposure(rows, Seen.read(bundle.folder / SEEN))
+    if exposure.trained and not allow_seen:
+        raise LeakError(_refusal(bundle, faces, rows, exposure, split))
+
+    members = _run(bundle, faces, rows, advance)
+    found = np.isfinite(members).all(axis=(0, 2))
+    posteriors = np.full((len(rows), len(EMOTIONS)), np.nan)
+    posteriors[found] = bundle.spec.fuse(members[:, found])
+    names = [member.name for member in bundle.spec.members]
+    figures = {
+        "bundle": {"name": bundle.spec.name, "version": bundle.spec.version},
+        "data": {"name": faces.artefact.name, "split": split, "digest": faces.artefact.digest},
+        **all_figures(names, rows, labels, members, posteriors, exposure, seed),
+    }
+    return Evaluation(rows, labels, members, posteriors, exposure, figures)
+
+
+def _nothing_labelled(faces: Faces, split: str | None) -> str:
+    splits = Counter(row.split for row in faces.rows if label_number(row) >= 0)
+    if not splits:
+        return (
+            f"{faces.artefact.folder} has no face labelled with one of the seven emotions; "
+            "use `emotiw predict` for pictures without labels."
+        )
+    there = ", ".join(f"{name or 'none'} ({count})" for name, count in sorted(splits.items()))
+    return f"{faces.artefact.folder} has no labelled row of split {split!r}; there are: {there}."
+
+
+def _check_shape(bundle: Bundle, faces: Faces) -> None:
+    """Refuse faces of another aspect than those the members were made for."""
+    (width, height), (w, h) = bundle.spec.face_size, faces.size
+    if width * h != height * w:
+        raise ArtefactError(
+            f"{faces.artefact.folder} holds faces of {w}×{h} pixels, bundle {bundle.spec.name} is "
+            f"made for {width}×{height}; align the set again with `--size {width}x{height}`."
+        )
+
+
+def _refusal(
+    bundle: Bundle,
+    faces: Faces,
+    rows: Sequence[FaceRow],
+    exposure: Exposure,
+    split: str | None,
+) -> str:
+    paths = [rows[place].path for place in exposure.trained]
+    named = ", ".join(paths[:_NAMED]) + (", …" if len(paths) > _NAMED else "")
+    others = sorted({row.split for row in faces.rows if row.split} - {"train"})
+    choice = f"choose --split {others[-1]}, or " if split is None and others else ""
+    return (
+        f"members of {bundle.spec.name} were trained on {len(paths)} of these {len(rows)} pictures "
+        f"of {faces.artefact.name} or on their subjects ({named}), so figures would be too good; "
+        f"{choice}add --allow-seen to measure all the same."
+    )
+
+
+def _run(
+    bundle: Bundle, faces: Faces, rows: Sequence[FaceRow], advance: Callable[[int, int], None]
+) -> np.ndarray:
+    """Members' posteriors of `rows`, (m, n, 7), NaN where there is no face."""
+    spec = bundle.spec
+    asis = faces.size == spec.face_size and (
+        spec.detail is None or faces.artefact.manifest["parameters"].get("detail") == spec.detail
+    )
+    members = np.full((len(spec.members), len(rows), len(EMOTIONS)), np.nan)
+    places = [place for place, row in enumerate(rows) if row.status == OK]
+    for start in range(0, len(places), _BATCH):
+        batch = places[start : start + _BATCH]
+        pictures = [faces.face(rows[place].row) for place in batch]
+        if not asis:
+            pictures = [fit_face(face, spec.face_size, detail=spec.detail) for face in pictures]
+        members[:, batch] = bundle.member_posteriors(pictures)
+        advance(start + len(batch), len(places))
+    return members

@@ -1,0 +1,35 @@
+"""Which pictures of a set say little, because a bundle's members know them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotiw_cli.bundle.seen import Seen, digest_numbers
+from emotiw_cli.data.index import FaceRow
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How far a bundle knows the rows it is measured on.
+
+    Attributes
+    ----------
+    trained : places of the rows whose picture, or whose subject, members were trained on.
+    chosen : places of those whose picture the members were stopped on and weighed by.
+    """
+
+    trained: list[int]
+    chosen: list[int]
+
+
+def find_exposure(rows: Sequence[FaceRow], seen: Seen) -> Exposure:
+    """Which of `rows` show pictures or subjects that `seen` names."""
+    digests = digest_numbers(row.pixels for row in rows)
+    known = np.array([bool(row.pixels) for row in rows])
+    trained = known & np.isin(digests, seen.pixels)
+    trained |= np.array([bool(row.group) and row.group in seen.groups for row in rows])
+    chosen = known & np.isin(digests, seen.chosen)
+    return Exposure(np.flatnonzero(trained).tolist(), np.flatnonzero(chosen).tolist())

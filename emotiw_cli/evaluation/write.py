@@ -1,0 +1,87 @@
+"""Write an evaluation: ``metrics.json``, ``predictions.csv``, ``report.html``, manifest."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotiw_cli.artefact import (
+    Artefact,
+    exclusive,
+    landing_file,
+    reference,
+    sha256,
+    write_json,
+    write_manifest,
+)
+from emotiw_cli.bundle.runtime import Bundle
+from emotiw_cli.bundle.schema import SPEC
+from emotiw_cli.data.faces import Faces
+from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.evaluation.evaluate import Evaluation
+from emotiw_cli.evaluation.report import render_report
+
+METRICS = "metrics.json"
+PREDICTIONS = "predictions.csv"
+REPORT = "report.html"
+COLUMNS = ("row", "path", "status", "label", *EMOTIONS, "emotion", "confidence")
+
+
+def write_evaluation(
+    folder: Path,
+    evaluation: Evaluation,
+    bundle: Bundle,
+    faces: Faces,
+    parameters: Mapping[str, Any],
+) -> Artefact:
+    """Write `evaluation` into `folder`, in place of an earlier one.
+
+    Parameters
+    ----------
+    parameters : the options it was made with, for the manifest.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written. BusyError: if another run is writing it.
+    """
+    with exclusive(folder):
+        write_json(folder / METRICS, evaluation.figures)
+        with landing_file(folder / PREDICTIONS, "w") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(prediction_rows(evaluation))
+        with landing_file(folder / REPORT, "w") as file:
+            file.write(render_report(evaluation, bundle.spec, faces))
+        made_by = {"kind": "file", "name": f"{bundle.folder.name}/{SPEC}"}
+        return write_manifest(
+            folder,
+            "evaluations",
+            parameters=parameters,
+            inputs=[
+                {**made_by, "digest": sha256(bundle.folder / SPEC)},
+                reference(faces.artefact),
+            ],
+            outputs=[METRICS, PREDICTIONS, REPORT],
+            counts=evaluation.figures["counts"],
+            metrics=evaluation.figures["found"],
+            seed=parameters.get("seed"),
+            licences=faces.artefact.manifest.get("licences", []),
+        )
+
+
+def prediction_rows(evaluation: Evaluation) -> list[Sequence[Any]]:
+    """The lines of predictions.csv; posterior and emotion are blank where there is no face."""
+    lines: list[Sequence[Any]] = []
+    for row, posterior in zip(evaluation.rows, evaluation.posteriors, strict=True):
+        given: list[str] = [""] * (len(EMOTIONS) + 2)
+        if np.isfinite(posterior).all():
+            place = int(posterior.argmax())
+            given = [f"{share:.6f}" for share in posterior]
+            given += [EMOTIONS[place], f"{posterior[place]:.6f}"]
+        lines.append([row.row, row.path, row.status, row.label, *given])
+    return lines
