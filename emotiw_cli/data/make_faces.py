@@ -181,7 +181,8 @@ def make_faces(
     with exclusive(folder, ".lock" if parts == 1 else f".lock-{part}-of-{parts}"):
         if overwrite:
             clear(folder)
-        keep_to_plan(folder, {**parameters, "list_of_pictures": source.digest})
+        pictures = {"pictures": len(source.rows), "list_of_pictures": source.digest}
+        keep_to_plan(folder, {**parameters, **pictures})
         sweep(folder, [path.name for shard in mine for path in (shard.faces, shard.index)])
         missing = [shard for shard in mine if shard.read() is None]
         maker = FaceMaker(source.read, size, detail, detect, missed)

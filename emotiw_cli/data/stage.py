@@ -32,9 +32,9 @@ def keep_to_plan(folder: Path, plan: Mapping[str, Any]) -> None:
         return
     before = read_json(path)
     for name in plan:
-        if before.get(name) != plan[name]:
+        if name in before and before[name] != plan[name]:
             raise ArtefactError(
-                f"{folder} was begun with {name.replace('_', ' ')} {_short(before.get(name))}, not "
+                f"{folder} was begun with {name.replace('_', ' ')} {_short(before[name])}, not "
                 f"{_short(plan[name])}; choose another --name, or start again with --overwrite."
             )
 

@@ -7,17 +7,20 @@ from typing import Any
 
 import torch
 
-from emotiw_cli.artefact import landing, make_folder
+from emotiw_cli.artefact import landing, make_folder, write_json
 from emotiw_cli.errors import ArtefactError
 
 CHECKPOINT = "checkpoint.pt"
+PROGRESS = "progress.json"
+"""How far the checkpoint is, for people."""
 
 
-def save_checkpoint(folder: Path, state: dict[str, Any]) -> None:
-    """Write tensors, numbers, strings, lists and dictionaries of them."""
+def save_checkpoint(folder: Path, state: dict[str, Any], progress: dict[str, int]) -> None:
+    """Write tensors, numbers, strings, lists and dictionaries of them; and how far it is."""
     make_folder(folder)
     with landing(folder / CHECKPOINT) as temporary:
         torch.save(state, temporary)
+    write_json(folder / PROGRESS, progress)
 
 
 def load_checkpoint(folder: Path, plan: str) -> dict[str, Any] | None:

@@ -142,6 +142,7 @@ def fit(
                     "best_net": best,
                     "state": state,
                 },
+                {"step": state["step"], "steps": total, "epochs": recipe.epochs},
             )
 
     runner = DistributedDataParallel(net, broadcast_buffers=False) if process.processes > 1 else net
