@@ -124,7 +124,8 @@ class ListedFiles:
 
     def __init__(self, root: Path, names: Iterable[str]) -> None:
         self._root = root
-        self.sizes: dict[str, object] = {name: _size(root / name) for name in names}
+        self.names = list(names)
+        self.sizes: dict[str, object] = {name: _size(root / name) for name in self.names}
 
     def open(self, name: str) -> Path:
         return self._root / name

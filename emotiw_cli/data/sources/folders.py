@@ -67,9 +67,9 @@ def open_folders(path: Path, files: Files, layout: str) -> Source:
 
 def open_list(path: Path, files: ListedFiles) -> Source:
     """Read pictures given one by one."""
-    if not files.sizes:
+    if not files.names:
         raise InputError(f"{path} names no pictures; write one path a line.")
-    entries = [(FaceRow(0, name), size) for name, size in files.sizes.items()]
+    entries = [(FaceRow(0, name), files.sizes[name]) for name in files.names]
     return make_source(path, "photos", entries, FileReader(files))
 
 

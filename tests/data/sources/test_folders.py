@@ -1,0 +1,172 @@
+"""Layouts told by folders, in folders and zips."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from emotiw_cli.data.sources import LAYOUTS, open_source
+from emotiw_cli.errors import InputError
+
+MakeSet = Callable[..., Path]
+
+
+def zipped(folder: Path) -> Path:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(folder.rglob("*"), reverse=True):
+            if file.is_file():
+                archive.write(file, file.relative_to(folder).as_posix())
+    return path
+
+
+def known(path: Path, layout: str = "auto") -> list[tuple[str, str, str, str]]:
+    rows = open_source(path, layout).rows
+    assert [row.row for row in rows] == list(range(len(rows)))
+    return [(row.path, row.split, row.label, row.group) for row in rows]
+
+
+def test_flat_folder_is_photos_without_labels_sorted_by_path(make_set: MakeSet) -> None:
+    folder = make_set(["b.png", "a.png", "C.PNG"])
+    assert known(folder) == [("C.PNG", "", "", ""), ("a.png", "", "", ""), ("b.png", "", "", "")]
+    assert open_source(folder).layout == "photos"
+
+
+def test_class_folders_below_splits_in_any_spelling(make_set: MakeSet) -> None:
+    folder = make_set(["Train/Anger/1.png", "VAL/happiness/2.png", "test/sad/3.png"])
+    assert known(folder) == [
+        ("Train/Anger/1.png", "train", "angry", ""),
+        ("VAL/happiness/2.png", "validation", "happy", ""),
+        ("test/sad/3.png", "test", "sad", ""),
+    ]
+
+
+def test_split_below_class_reads_the_same(make_set: MakeSet) -> None:
+    folder = make_set(["fear/train/1.png", "happy/val/2.png"])
+    assert [entry[1:3] for entry in known(folder)] == [("train", "fear"), ("validation", "happy")]
+
+
+def test_sfew_folders_give_split_label_and_film(make_set: MakeSet) -> None:
+    name = "Train/Train_Aligned_Faces/Angry/Juno_000519240_00000005.png"
+    other = "Val/Val_Aligned_Faces_new/Sad/21_000519240_00000005.png"
+    assert known(make_set([name, other])) == [
+        (name, "train", "angry", "Juno"),
+        (other, "validation", "sad", "21"),
+    ]
+
+
+def test_unlabelled_pictures_of_a_test_split_have_no_label(make_set: MakeSet) -> None:
+    folder = make_set(["Train/Angry/1.png", "Train/Happy/1.png", "Test/1.png"])
+    assert known(folder)[0] == ("Test/1.png", "test", "", "")
+
+
+def test_other_known_labels_are_kept_aside(make_set: MakeSet) -> None:
+    rows = open_source(make_set(["angry/1.png", "contempt/2.png"])).rows
+    assert [(row.label, row.source_label) for row in rows] == [("angry", ""), ("", "contempt")]
+
+
+def test_identity_folders_are_label_and_group(make_set: MakeSet) -> None:
+    folder = make_set(["train/0001/1.png", "val/0001/2.png", "train/Val_Kilmer/3.png"])
+    assert known(folder) == [
+        ("train/0001/1.png", "train", "0001", "0001"),
+        ("train/Val_Kilmer/3.png", "train", "Val_Kilmer", "Val_Kilmer"),
+        ("val/0001/2.png", "validation", "0001", "0001"),
+    ]
+    assert open_source(folder).layout == "identities"
+
+
+def test_a_person_called_joy_does_not_make_identities_emotions(make_set: MakeSet) -> None:
+    assert open_source(make_set(["Joy/1.png", "Ann/1.png", "Bob/1.png"])).layout == "identities"
+
+
+def test_pictures_beside_folders_are_no_identities(make_set: MakeSet) -> None:
+    assert open_source(make_set(["1.png", "holiday/2.png", "party/3.png"])).layout == "photos"
+
+
+def test_misspelt_class_folder_is_named_with_the_nearest(make_set: MakeSet) -> None:
+    folder = make_set(["angry/1.png", "happy/2.png", "suprise/3.png"])
+    with pytest.raises(InputError, match=r"'suprise'.*did you mean 'surprise'\?"):
+        open_source(folder)
+
+
+def test_a_stated_layout_is_taken(make_set: MakeSet) -> None:
+    folder = make_set(["anger/1.png", "joy/2.png"])
+    assert [entry[2] for entry in known(folder, "identities")] == ["anger", "joy"]
+    assert [entry[2] for entry in known(folder, "photos")] == ["", ""]
+    with pytest.raises(InputError, match="not laid out as fer2013"):
+        open_source(folder, "fer2013")
+    with pytest.raises(InputError, match="is not a layout"):
+        open_source(folder, "webface")
+
+
+def test_a_zip_reads_as_its_folder(make_set: MakeSet) -> None:
+    folder = make_set(
+        ["train/happy/é 日本 – Лица.png", "val/sad/1.png", "x/.DS_Store", "notes.txt"]
+    )
+    from_folder, from_zip = open_source(folder), open_source(zipped(folder))
+    assert from_zip.rows == from_folder.rows
+    assert (from_folder.ignored, from_zip.ignored) == (1, 1)
+    for row in from_zip.rows:
+        content = from_folder.read(row)
+        assert isinstance(content, Path)
+        assert from_zip.read(row) == content.read_bytes()
+
+
+def test_other_files_are_ignored_and_counted(make_set: MakeSet) -> None:
+    source = open_source(make_set(["1.png", "notes.txt", "data.csv", ".DS_Store", "._1.png"]))
+    assert [row.path for row in source.rows] == ["1.png"]
+    assert source.ignored == 2
+
+
+def test_one_picture_is_a_source(make_set: MakeSet) -> None:
+    assert known(make_set(["a.png"]) / "a.png") == [("a.png", "", "", "")]
+
+
+def test_a_list_keeps_every_line(make_set: MakeSet) -> None:
+    folder = make_set(["a/1.png", "b.png"])
+    (folder / "list.txt").write_text("b.png\n\na/1.png\nnowhere.png\nb.png\n")
+    paths = [entry[0] for entry in known(folder / "list.txt")]
+    assert paths == ["a/1.png", "b.png", "b.png", "nowhere.png"]
+
+
+@pytest.mark.parametrize("files", [[], ["notes.txt", "faces.zip"]])
+def test_no_pictures_is_one_sentence(make_set: MakeSet, files: list[str]) -> None:
+    with pytest.raises(InputError, match=rf"holds no pictures \({len(files)} other files\)"):
+        open_source(make_set(files))
+
+
+def test_what_is_not_there_or_no_source_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"nowhere does not exist"):
+        open_source(tmp_path / "nowhere")
+    (tmp_path / "song.mp3").write_bytes(b"la")
+    with pytest.raises(InputError, match="not a picture, a folder, a zip"):
+        open_source(tmp_path / "song.mp3")
+    (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(InputError, match="not a zip that can be read"):
+        open_source(tmp_path / "cut.zip")
+    (tmp_path / "empty.txt").write_text("\n")
+    with pytest.raises(InputError, match="names no pictures"):
+        open_source(tmp_path / "empty.txt")
+
+
+def test_a_linked_class_folder_is_followed_once(make_set: MakeSet) -> None:
+    folder = make_set(["sad/1.png"])
+    elsewhere = make_set(["2.png"], root="elsewhere")
+    (folder / "happy").symlink_to(elsewhere)
+    (folder / "sad" / "loop").symlink_to(folder)
+    assert [entry[0] for entry in known(folder)] == ["happy/2.png", "sad/1.png"]
+
+
+def test_a_name_that_is_not_utf8_is_listed_and_read(make_set: MakeSet) -> None:
+    folder = make_set(["a.png"])
+    (folder / "a.png").rename(folder / "b\udce9.png")
+    (row,) = open_source(folder).rows
+    assert row.path == "b\\udce9.png"
+    assert open_source(folder).read(row) == folder / "b\udce9.png"
+
+
+def test_every_layout_has_its_line() -> None:
+    assert all(LAYOUTS.values())
