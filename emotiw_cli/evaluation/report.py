@@ -51,6 +51,7 @@ def render_report(evaluation: Evaluation, spec: BundleSpec, faces: Faces) -> str
     )
     environment.filters["percent"] = _percent
     environment.filters["number"] = _number
+    environment.filters["signed"] = lambda figure, digits: f"{figure:+.{digits}f}".replace("-", "−")
     weights = spec.weights.values
     return environment.get_template("report.html.j2").render(
         figures=evaluation.figures,
