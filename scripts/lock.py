@@ -26,10 +26,9 @@ def resolve() -> dict[str, str]:
     wanted = [f"{ROOT}[{EXTRAS}]", *project["build-system"]["requires"], EDITABLE_BUILD]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
+        pip = [sys.executable, "-m", "pip", "install", "--quiet"]
         subprocess.run(
-            [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed"]
-            + ["--report", str(report), *wanted],
-            check=True,
+            [*pip, "--dry-run", "--ignore-installed", "--report", str(report), *wanted], check=True
         )
         resolved = json.loads(report.read_text(encoding="utf-8"))["install"]
     versions = {each["metadata"]["name"]: each["metadata"]["version"] for each in resolved}

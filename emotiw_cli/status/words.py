@@ -1,0 +1,96 @@
+"""What is said of an artefact in a line, and what to do next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from emotiw_cli.status.chain import CHANGED, DAMAGED, HALF_WRITTEN, STALE, Node
+
+_UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
+
+
+def headline(node: Node) -> str:
+    """What a finished artefact holds and its key figure."""
+    parameters, counts, metrics = (
+        node.manifest.get(part, {}) for part in ("parameters", "counts", "metrics")
+    )
+    parts: list[str] = []
+    if node.kind == "faces":
+        size = "×".join(str(side) for side in parameters.get("size", []))
+        if "faces" in counts:
+            parts.append(f"{counts['faces']:,} faces of {counts.get('inputs', 0):,} pictures")
+        parts += [size] if size else []
+    elif node.kind == "codes":
+        parts = [f"radius {parameters.get('radius')}"]
+        parts += [f"{counts['faces']:,} faces"] if "faces" in counts else []
+    elif node.kind == "models":
+        recipe = parameters.get("recipe", {})
+        known = (parameters.get("task"), recipe.get("net"), recipe.get("representation"))
+        parts = [text for text in known if text]
+    elif node.kind == "bundles":
+        parts = [f"{counts['members']} members"] if "members" in counts else []
+    parts += [_accuracy(metrics)] if _accuracy(metrics) else []
+    return ", ".join(parts)
+
+
+def _accuracy(metrics: Mapping[str, Any]) -> str:
+    """The accuracy, from wherever the stage puts it."""
+    of = ""
+    found = metrics.get("accuracy")
+    if found is None and "cross_validated" in metrics:
+        found, of = metrics["cross_validated"].get("accuracy"), " cross-validated"
+    if isinstance(found, Mapping):  # with an interval
+        found = found.get("value")
+    return f"accuracy {found:.4f}{of}" if isinstance(found, int | float) else ""
+
+
+def size_text(size: int) -> str:
+    """Bytes as people read them: ``1.2 GB``."""
+    number, unit = float(size), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if number < 999.5 or unit == "TB":
+            break
+        number /= 1000
+    return f"{number:.3g} {unit}"
+
+
+def age_text(changed: float, now: float | None = None) -> str:
+    """Time since `changed` (seconds since the epoch): ``3 h``."""
+    seconds = (time.time() if now is None else now) - changed
+    for length, unit in _UNITS:
+        if seconds >= length:
+            return f"{int(seconds / length)} {unit}"
+    return "now"
+
+
+def next_step(nodes: Mapping[str, Node]) -> str:
+    """What to do next, for someone who looks at the chain: a sentence, or nothing."""
+    for node in nodes.values():
+        if node.state == HALF_WRITTEN:
+            return f"Finish {node.key} with the command it was begun with; it goes on from there."
+        if node.state in (STALE, DAMAGED, CHANGED):
+            return f"Make {node.key} again: {_command(node)}."
+    kinds = {node.kind for node in nodes.values()}
+    if not kinds:
+        return (
+            "Begin with `emotiw align PHOTOS --name NAME`; `emotiw predict photo.jpg` needs no "
+            "workspace."
+        )
+    if "models" not in kinds and "bundles" not in kinds:
+        return "Train next: `emotiw finetune FACES --name MODEL`."
+    tasks = {node.manifest.get("parameters", {}).get("task") for node in nodes.values()}
+    if "bundles" not in kinds and "emotion" in tasks:
+        return "Make a bundle next: `emotiw ensemble --members MODEL,… --name BUNDLE`."
+    return ""
+
+
+def _command(node: Node) -> str:
+    command = node.manifest.get("command", "")
+    if not command:
+        return "the command it was made with, and --overwrite"
+    # Codes of faces that have changed are made anew; all else keeps to what it was begun with.
+    again = (node.kind == "codes" and node.state == STALE) or node.kind == "evaluations"
+    overwrite = "" if again or "--overwrite" in command else " --overwrite"
+    return f"`{command}{overwrite}`"
