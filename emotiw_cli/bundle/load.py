@@ -1,0 +1,164 @@
+"""Find a bundle and load it, once every file has proved to be the one its SHA-256 names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emotiw_cli.bundle.runtime import Bundle, Opening
+from emotiw_cli.bundle.schema import DIGEST, SCHEMA, SPEC, BundleSpec
+from emotiw_cli.errors import ArtefactError, TamperedError
+
+SHIPPED: dict[str, str] = {}
+"""Bundles that come with the package: name → SHA-256 of its ``bundle.json``."""
+
+DEFAULT = "default"
+"""What `predict` uses unless told otherwise."""
+
+SHIPPED_FOLDER = Path(__file__).parent / "shipped"
+DEFAULT_NAME = "faces-1"
+"""The shipped bundle that :data:`DEFAULT` stands for."""
+
+
+def load_bundle(
+    name_or_path: str | Path = DEFAULT,
+    *,
+    work: Path = Path("work"),
+    threads: int = 1,
+    wait: bool = True,
+) -> Bundle:
+    """Load a bundle.
+
+    Parameters
+    ----------
+    name_or_path : ``default``, the name of a shipped bundle or of one in ``work/bundles``, or a
+        bundle's folder.
+    work : the workspace.
+    threads : how many chunks of faces the bundle works on at once.
+    wait : return only when every member is verified and ready. If False, members get ready in
+        the background, and what is wrong with one is raised by :meth:`Bundle.wait` or by the
+        first posteriors.
+
+    Raises
+    ------
+    ArtefactError
+        If there is no such bundle, or it is half-written, of a newer schema, or cannot be run.
+    TamperedError
+        If a file is not the one its recorded SHA-256 names.
+    """
+    folder = find_bundle(name_or_path, work)
+    spec = _read_spec(folder)
+    members = {member.file for member in spec.members}
+    openings = [
+        Opening(lambda file=member.file: _read(folder, spec, file), folder / member.file)  # type: ignore[misc]
+        for member in spec.members
+    ]
+    for name in spec.files:
+        if name not in members:
+            _read(folder, spec, name)
+    bundle = Bundle(folder, spec, openings, threads)
+    return bundle.wait() if wait else bundle
+
+
+def verify_bundle(folder: Path) -> BundleSpec:
+    """Check every file of a bundle against its SHA-256; return its specification.
+
+    Raises
+    ------
+    ArtefactError, TamperedError
+        As :func:`load_bundle`, but no member is run.
+    """
+    spec = _read_spec(folder)
+    for name in spec.files:
+        _read(folder, spec, name)
+    return spec
+
+
+def find_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Path:
+    """The folder of a bundle, see :func:`load_bundle`; nothing in it is read yet."""
+    text = str(name_or_path)
+    name = DEFAULT_NAME if text == DEFAULT else text
+    if name in SHIPPED:
+        return SHIPPED_FOLDER / name
+    made = work / "bundles" / name
+    for folder in (made, Path(text)):
+        if folder.is_dir():
+            return folder
+    if text == DEFAULT:
+        raise ArtefactError(
+            "this emotiw was installed without its default bundle; install a release, or name a "
+            "bundle with --bundle."
+        )
+    there = sorted({*SHIPPED, *(path.name for path in made.parent.glob("[!.]*"))})
+    known = f"there are: {', '.join(there)}" if there else "there are none yet"
+    raise ArtefactError(
+        f"there is no bundle {text!r} ({known}); give a name, a bundle's folder, or make one with "
+        "`emotiw ensemble`."
+    )
+
+
+def _read_spec(folder: Path) -> BundleSpec:
+    try:
+        content = (folder / SPEC).read_bytes()
+        recorded = (folder / DIGEST).read_text(encoding="ascii").split()[0]
+    except (OSError, ValueError, IndexError) as error:
+        raise ArtefactError(
+            f"{folder} is not a whole bundle ({SPEC} and {DIGEST} are needed); copy it again or "
+            "make it again with `emotiw ensemble`."
+        ) from error
+    shipped = folder.parent == SHIPPED_FOLDER
+    expected = SHIPPED.get(folder.name, recorded) if shipped else recorded
+    _check(folder / SPEC, content, expected)
+    try:
+        described: Mapping[str, Any] = json.loads(content)
+        schema = int(described["schema"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(
+            f"{folder / SPEC} is not a bundle's specification; make the bundle again with "
+            "`emotiw ensemble`."
+        ) from error
+    if schema > SCHEMA:
+        raise ArtefactError(
+            f"{folder} is a bundle of schema {schema}, newer than the {SCHEMA} this emotiw reads; "
+            "update emotiw."
+        )
+    spec = BundleSpec.from_json(described, str(folder / SPEC))
+    _check_consistent(folder, spec)
+    return spec
+
+
+def _check_consistent(folder: Path, spec: BundleSpec) -> None:
+    for name in spec.files:
+        if name != Path(name).name or name in ("", ".", ".."):
+            raise ArtefactError(f"{folder / SPEC} names the file {name!r} outside the bundle.")
+    for member in spec.members:
+        made_for = (member.preprocessing.face_size, member.preprocessing.detail)
+        if member.file not in spec.files or made_for != (spec.face_size, spec.detail):
+            raise ArtefactError(
+                f"{folder / SPEC}: member {member.name} has no recorded file or is made for other "
+                "faces than the bundle; make the bundle again with `emotiw ensemble`."
+            )
+
+
+def _read(folder: Path, spec: BundleSpec, name: str) -> bytes:
+    path = folder / name
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ArtefactError(
+            f"{path} is missing or cannot be read ({error.strerror}); copy the bundle again."
+        ) from error
+    _check(path, content, spec.files[name])
+    return content
+
+
+def _check(path: Path, content: bytes, expected: str) -> None:
+    # The bytes that are checked are the bytes that are used.
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise TamperedError(
+            f"{path} is not the file the bundle was made with (its SHA-256 differs); copy the "
+            "bundle again, or install emotiw again if it came with it."
+        )
