@@ -1,0 +1,78 @@
+"""Which pictures the arguments of `predict` mean: files, folders, globs, a list on stdin."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from emotiw_cli.bundle.result import FacePrediction
+
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png"),
+    *(".webp", ".bmp", ".dib", ".tif", ".tiff"),
+)
+"""What counts as a picture in a folder. A file given by name is opened whatever its suffix."""
+
+STANDARD_INPUT = "-"
+
+
+def find_pictures(
+    arguments: Iterable[str], listed: Iterable[str] = ()
+) -> Iterator[str | FacePrediction]:
+    """Yield the path of every picture meant, in order, repeats and all.
+
+    A path that exists is taken as it is, even if it holds ``*`` or ``[``; a folder stands for the
+    pictures below it, sorted by name, hidden ones left out; a glob for what it matches.
+
+    Parameters
+    ----------
+    arguments : paths of files and folders, globs, or ``-`` for `listed`.
+    listed : lines with a path each, such as standard input; empty ones are skipped.
+
+    Yields
+    ------
+    str
+        A path: as it was given; for members of a folder, the given folder joined with the name.
+    FacePrediction
+        Status ``missing``, for a folder without pictures and a glob without match.
+    """
+    for argument in arguments:
+        if argument == STANDARD_INPUT:
+            yield from find_pictures(_paths_in(listed))
+        elif Path(argument).is_dir():
+            yield from _or_missing(argument, _pictures_below(argument), "holds no pictures")
+        elif not os.path.lexists(argument) and glob.has_magic(argument):
+            found = (
+                path
+                for match in sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (any pattern)
+                for path in ([match] if Path(match).is_file() else _pictures_below(match))
+            )
+            yield from _or_missing(argument, found, "matches no picture")
+        else:
+            yield argument
+
+
+def _paths_in(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        path = line.rstrip("\r\n")
+        if path and path != STANDARD_INPUT:
+            yield path
+
+
+def _pictures_below(folder: str) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield os.path.join(place, name)  # noqa: PTH118 (keeps ./ and //)
+
+
+def _or_missing(given: str, found: Iterable[str], trouble: str) -> Iterator[str | FacePrediction]:
+    empty = True
+    for path in found:
+        empty = False
+        yield path
+    if empty:
+        yield FacePrediction(given, "missing", note=f"{given} {trouble}: check the path.")
