@@ -1,0 +1,223 @@
+"""``emotiw predict``: pictures in, a table, csv, JSON or annotated pictures out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from emotiw_cli.errors import INTERRUPTED, InputError
+
+if TYPE_CHECKING:
+    from emotiw_cli.bundle.result import FacePrediction
+
+TABLE_ROWS = 100
+"""A terminal shows no more rows than this; a file keeps them all."""
+
+NOTES_SHOWN = 5
+PROGRESS_FROM = 20
+_WIDE = 122
+
+
+def predict_command(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH…",
+            help="Pictures, folders (with all below them), quoted globs; - reads paths from "
+            "standard input, one a line.",
+        ),
+    ],
+    csv: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write one row per face as csv; - is standard output."),
+    ] = None,
+    json: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write JSON; - is standard output."),
+    ] = None,
+    draw: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write annotated copies of the pictures with faces."),
+    ] = None,
+    detect: Annotated[
+        bool,
+        typer.Option("--detect/--no-detect", help="Look for faces, or take each picture for one."),
+    ] = True,
+    bundle: Annotated[
+        str,
+        typer.Option(metavar="NAME|DIR", help="The bundle that answers: its name or its folder."),
+    ] = "default",
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes for many pictures.", show_default="one per core"),
+    ] = None,
+    work: Annotated[Path, typer.Option(help="Workspace that named bundles lie in.")] = Path("work"),
+) -> None:
+    """Read the emotion of every face in photos.
+
+    On a terminal the answer is a table; into a pipe it is the csv, unless --csv or --json says
+    where to write. The csv has one row per face and at least one per picture, with the columns
+    path, status, face, x, y, width, height, angry, disgust, fear, happy, neutral, sad, surprise,
+    emotion, confidence. Status is ok, no_face, missing, unreadable, too_large or unsupported.
+
+    JPEG, PNG, WebP, BMP and TIFF pictures are read. A run that is interrupted leaves the rows so
+    far in FILE.partial.
+
+    Exit codes: 0 if at least one picture could be read, with or without a face in it; 3 if none
+    could; 4 or 8 if the bundle is missing or was tampered with; 6 if an output cannot be written;
+    130 if interrupted.
+    """
+    from emotiw_cli.bundle.pictures import find_pictures
+    from emotiw_cli.bundle.predict import predict_paths
+    from emotiw_cli.bundle.result import STANDARD_OUTPUT, partial_of
+    from emotiw_cli.commands._console import progress
+
+    started = time.perf_counter()
+    terminal = sys.stdout.isatty() and STANDARD_OUTPUT not in (csv, json)
+    if csv is None and json is None and not terminal:
+        csv = STANDARD_OUTPUT
+    _check_outputs(csv, json)
+    sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    entries = list(find_pictures(paths, sys.stdin))
+    predictions = predict_paths(
+        entries,
+        bundle,
+        work=work,
+        detect=detect,
+        workers=workers or len(os.sched_getaffinity(0)),
+        draw=draw,
+    )
+    done: list[list[FacePrediction]] = []
+    try:
+        with (
+            _writers(csv, json) as writers,
+            progress("Pictures", len(entries), quiet=len(entries) < PROGRESS_FROM) as advance,
+        ):
+            for picture in predictions:
+                done.append(picture)
+                for write in writers:
+                    write(picture)
+                advance()
+    except KeyboardInterrupt as interrupt:
+        kept = [str(partial_of(Path(file))) for file in (csv, json) if file not in (None, "-")]
+        where = f"; they are in {' and '.join(kept)}" if kept else ""
+        print(
+            f"emotiw: interrupted after {len(done)} of {len(entries)} pictures{where}.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED) from interrupt
+    except BrokenPipeError as closed:  # who reads standard output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from closed
+    if terminal:
+        _print_table(done)
+    _print_summary(done, time.perf_counter() - started)
+    if not any(picture[0].status in ("ok", "no_face") for picture in done):
+        raise InputError("not one picture could be read.")
+
+
+def _check_outputs(csv: str | None, json: str | None) -> None:
+    from emotiw_cli.bundle.pictures import SUFFIXES
+
+    if csv is not None and csv == json:
+        raise typer.BadParameter("--csv and --json cannot both write to the same place.")
+    for file in (csv, json):
+        if file is not None and Path(file).suffix.lower() in SUFFIXES:
+            raise typer.BadParameter(f"{file} is named as a picture; it would be overwritten.")
+
+
+@contextlib.contextmanager
+def _writers(csv: str | None, json: str | None) -> Iterator[list[Any]]:
+    from emotiw_cli.bundle.result import csv_file, json_file
+
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(open_file(target))
+            for open_file, target in ((csv_file, csv), (json_file, json))
+            if target is not None
+        ]
+
+
+def _print_summary(done: list[list[FacePrediction]], seconds: float) -> None:
+    notes = [picture[0].note for picture in done if picture[0].note]
+    for note in notes[:NOTES_SHOWN]:
+        print(f"emotiw: {_printable(note)}", file=sys.stderr)
+    if len(notes) > NOTES_SHOWN:
+        print(f"emotiw: … and {len(notes) - NOTES_SHOWN} more.", file=sys.stderr)
+    faces = sum(bool(face.posterior) for picture in done for face in picture)
+    unread = f", {len(notes)} not read" if notes else ""
+    print(
+        f"{_count(len(done), 'photo')}{unread}, {_count(faces, 'face')}, {seconds:.2f} s, "
+        f"{len(done) / seconds:.1f} images/s",
+        file=sys.stderr,
+    )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _print_table(done: list[list[FacePrediction]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from emotiw_cli.bundle.draw import COLOURS
+    from emotiw_cli.emotions import EMOTIONS
+
+    console = Console()
+    wide = console.width >= _WIDE
+    names = max(12, console.width - (92 if wide else 57))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("picture", no_wrap=True)
+    table.add_column("face", justify="right")
+    if wide:
+        table.add_column("box", justify="right", no_wrap=True)
+    table.add_column("emotion", no_wrap=True)
+    for emotion in EMOTIONS:
+        table.add_column(emotion if wide else emotion[:3], justify="right", no_wrap=True)
+
+    faces = [face for picture in done for face in picture]
+    for face in faces[:TABLE_ROWS]:
+        name = _shortened(_printable(face.path), names) if face.face < 2 else ""
+        if not face.posterior:
+            table.add_row(Text(name), "", *[""] * wide, Text(face.status, style="dim"))
+            continue
+        answer = f"{face.emotion} {100 * face.confidence:.0f} %"
+        place = Text(f"{face.width}×{face.height}+{face.x}+{face.y}", style="dim")
+        table.add_row(
+            Text(name),
+            str(face.face),
+            *[place] * wide,
+            Text(answer, style="bold rgb({},{},{})".format(*COLOURS[face.emotion])),
+            *(
+                Text(
+                    f"{100 * share:.0f}{_bar(share)}",
+                    style="rgb({},{},{})".format(*COLOURS[emotion]),
+                )
+                for emotion, share in zip(EMOTIONS, face.posterior, strict=True)
+            ),
+        )
+    console.print(table)
+    if len(faces) > TABLE_ROWS:
+        console.print(f"… and {len(faces) - TABLE_ROWS} more rows; --csv FILE keeps them all.")
+
+
+def _shortened(path: str, width: int) -> str:
+    return path if len(path) <= width else "…" + path[1 - width :]
+
+
+def _bar(share: float) -> str:
+    return " ▁▂▃▄▅▆▇█"[round(8 * share)]
+
+
+def _printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
