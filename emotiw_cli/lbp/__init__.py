@@ -1,0 +1,1 @@
+"""Local binary patterns, and the colours that make pictures of them."""
