@@ -37,6 +37,9 @@ from emotiw_cli.data.tally import Tally
 from emotiw_cli.errors import ArtefactError, InputError
 
 INPUTS_PER_SHARD = 1024
+SHARD_BYTES = 1 << 27
+"""Shards of large faces hold fewer inputs, so that no shard is larger than this."""
+
 SFEW_SIZE = (143, 181)
 """Width and height of SFEW's aligned faces, the default."""
 
@@ -129,7 +132,7 @@ def make_faces(
     share: tuple[int, int] = (1, 1),
     overwrite: bool = False,
     licences: Sequence[str] = (),
-    inputs_per_shard: int = INPUTS_PER_SHARD,
+    inputs_per_shard: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> FacesReport:
     """Make the faces of `source`, or the missing part of them, in `folder`.
@@ -142,6 +145,7 @@ def make_faces(
     share : (i, n), i from 1: work on every n-th shard only, from the i-th.
     overwrite : start again whatever is there.
     licences : notes on the data's licence, for the manifest.
+    inputs_per_shard : by default :data:`INPUTS_PER_SHARD`, fewer for large faces.
     on_progress : called with the pictures done and the pictures of this share.
 
     Raises
@@ -161,6 +165,8 @@ def make_faces(
         )
     if min(size) < 1 or (detail is not None and detail < 1):
         raise InputError("faces need at least one pixel; give a larger --size or --detail.")
+    if inputs_per_shard is None:
+        inputs_per_shard = min(INPUTS_PER_SHARD, max(1, SHARD_BYTES // (size[0] * size[1] * 3)))
     parameters = {
         "layout": source.layout,
         "size": list(size),

@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from emotiw_cli.artefact import landing
+from emotiw_cli.artefact import landing_file
 from emotiw_cli.errors import ArtefactError
 
 
@@ -33,6 +33,8 @@ def write_shard(
 ) -> None:
     """Write `pictures` as `dataset` of a new HDF5 file at `path`.
 
+    The file is made in memory: HDF5 that meets a full disk crashes when the program ends.
+
     Parameters
     ----------
     pictures : (n, H, W) or (n, H, W, C) uint8.
@@ -40,7 +42,7 @@ def write_shard(
     palette : (256, 3) uint8, stored and referenced as the HDF5 Image and Palette convention
         says, so that viewers show colour.
     """
-    with landing(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
+    with h5py.File(path.name, "w", libver="latest", driver="core", backing_store=False) as file:
         chunk = (1, *pictures.shape[1:]) if len(pictures) else None
         stored = file.create_dataset(dataset, data=pictures, chunks=chunk, track_times=False)
         for name, value in (attributes or {}).items():
@@ -55,6 +57,10 @@ def write_shard(
             stored.attrs["IMAGE_SUBCLASS"] = np.bytes_("IMAGE_INDEXED")
             stored.attrs["IMAGE_VERSION"] = np.bytes_("1.2")
             stored.attrs["PALETTE"] = np.array([colours.ref], dtype=h5py.ref_dtype)
+        file.flush()
+        content = file.id.get_file_image()
+    with landing_file(path) as landed:
+        landed.write(content)
 
 
 class ShardReader:
