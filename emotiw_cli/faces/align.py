@@ -14,6 +14,7 @@ import numpy as np
 from emotiw_cli.faces.template import anchors, anchors_in_frame
 
 _CUBIC_REACH = 2
+_ROUNDING = 1e-6  # a face at exactly half its size is drawn with 2 samples, not 3
 
 
 def align_face(
@@ -51,8 +52,8 @@ def align_face(
     scale = math.hypot(transform[0, 0], transform[1, 0])
     # Whole blocks of the picture are averaged as long as half of the detail asked for is left over;
     # then the face is drawn so finely that no pixel of that is skipped, and averaged in turn.
-    block = max(1, math.floor(0.5 / scale))
-    samples = max(1, math.ceil(1 / (scale * block)))
+    block = max(1, math.floor(0.5 / scale + _ROUNDING))
+    samples = max(1, math.ceil(1 / (scale * block) - _ROUNDING))
     fine = (frame[0] * samples, frame[1] * samples)
     transform = _rescale(transform, samples)
     part, start = _seen_part(image, transform, fine, block)
