@@ -32,7 +32,7 @@ PARITY_TOLERANCE = 0.02
 """Most that a posterior may move from training to ONNX: a GPU's reduced precision, no more."""
 _CHECKED_FACES = 64
 
-Say = Callable[[str], None]
+STEPS = ("reading members", "fitting weights", "writing nets", "checking nets")
 
 
 def make_bundle(
@@ -43,7 +43,7 @@ def make_bundle(
     *,
     version: str = "1",
     overwrite: bool = False,
-    say: Say = lambda text: None,
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> Artefact:
     """Fit the models called `members` as an ensemble and write the bundle `name`.
 
@@ -53,7 +53,7 @@ def make_bundle(
     ----------
     plan : how weights, prior and temperature are fitted.
     version : of the bundle, for people.
-    say : is told what is being done.
+    on_step : is told which of :data:`STEPS` begins.
 
     Returns
     -------
@@ -79,16 +79,16 @@ def make_bundle(
                 f"{folder} was made of other members or with other options; choose another --name "
                 "or add --overwrite."
             )
-        say("reading members")
+        on_step(STEPS[0])
         read = read_members(models, work)
-        _clear(folder)
-        say("fitting weights")
+        on_step(STEPS[1])
         fit = fit_ensemble(read, plan)
-        say("writing nets")
+        _clear(folder)
+        on_step(STEPS[2])
         spec = _specification(name, version, fit)
         nets = [model.folder / "model.onnx" for model in models]
         write_nets(folder, spec, nets)
-        say("checking nets")
+        on_step(STEPS[3])
         metrics = {**fit.figures, **_check_nets(work, folder, spec, nets, read)}
         spec = _specification(name, version, fit, metrics)
         seen = Seen.by(models, read[0].pixels.tolist())
