@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class FaceRow:
     row : position in the sorted source list, from 0.
     path : name within the source, with forward slashes.
     status : ``ok``, or why there is no face: ``no_face``, ``missing``, ``unreadable``,
-        ``too_large``, ``unsupported``, ``bad_row``.
+        ``too_large``, ``unsupported``, ``bad_row``, ``excluded``.
     split : ``train``, ``validation``, ``test`` or empty.
     label : an emotion, an identity, or empty.
     source_label : the label the set had before it was annotated anew (FER2013's under FER+).
@@ -118,11 +119,11 @@ def read_index(path: Path) -> list[FaceRow]:
         raise ArtefactError(f"{path} is damaged ({error}); run `emotiw align` again.") from error
 
 
-def _to_text(name: str, value: object) -> str:
+def _to_text(name: str, value: Any) -> str:
     if name == "votes":
-        return " ".join(f"{vote:g}" for vote in value)  # type: ignore[attr-defined]
+        return " ".join(f"{vote:g}" for vote in value)
     if name == "landmarks":
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in value)  # type: ignore[attr-defined]
+        return " ".join(f"{x:.1f},{y:.1f}" for x, y in value)
     if name == "other_votes":
         return f"{value:g}" if value else ""
     if name in ("shard", "offset"):
@@ -130,7 +131,7 @@ def _to_text(name: str, value: object) -> str:
     return str(value)
 
 
-def _from_text(name: str, text: str) -> object:
+def _from_text(name: str, text: str) -> Any:
     if name == "votes":
         return tuple(float(vote) for vote in text.split())
     if name == "landmarks":
