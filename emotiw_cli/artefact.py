@@ -136,7 +136,7 @@ def exclusive(folder: Path, lock: str = ".lock") -> Iterator[None]:
     make_folder(folder)
     path = folder / lock
     try:
-        handle = open(path, "a+", encoding="utf-8")  # noqa: SIM115 (kept open while held)
+        handle = open(path, "ab+", buffering=0)  # noqa: SIM115 (kept open while held)
     except OSError as error:
         raise output_error(path, error) from error
     with handle:
@@ -144,13 +144,13 @@ def exclusive(folder: Path, lock: str = ".lock") -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             handle.seek(0)
-            holder = handle.read().strip() or "another process"
+            holder = handle.read().decode(errors="replace") or "another process"
             raise BusyError(
                 f"{folder} is being written by {holder}; wait for it to end or choose another name."
             ) from error
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {platform.node()}")
-        handle.flush()
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without a name
+            handle.truncate(0)
+            handle.write(f"process {os.getpid()} on {platform.node()}".encode())
         yield
 
 
