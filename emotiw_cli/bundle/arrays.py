@@ -14,8 +14,8 @@ from emotiw_cli.errors import ArtefactError
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """All arrays of an npz file; :class:`ArtefactError` if it is missing or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise ArtefactError(
             f"{path} cannot be read ({error}); make the artefact it belongs to again."
