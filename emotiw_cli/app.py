@@ -5,6 +5,7 @@ A verb's module is imported only when that verb is called, so ``emotiw --help`` 
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import sys
 from typing import Annotated, Any
@@ -39,9 +40,16 @@ class LazyVerbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         module = importlib.import_module(f"emotiw_cli.commands.{cmd_name}")
-        verb = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        verb = typer.Typer(add_completion=False, rich_markup_mode=None)
         verb.command(cmd_name, no_args_is_help=False)(getattr(module, f"{cmd_name}_command"))
         return typer.main.get_command(verb)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] not in VERBS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], VERBS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VERBS)}."
+            ctx.fail(f"{args[0]!r} is not a verb; {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Verbs, in the order of the pipeline"):

@@ -1,0 +1,158 @@
+"""The command line as a whole: verbs, help, errors to exit codes, start-up."""
+
+from __future__ import annotations
+
+import importlib
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from emotiw_cli import __main__, __version__, app, errors
+from emotiw_cli.errors import EXIT_CODES, EmotiwError
+
+EMOTIW = [sys.executable, "-m", "emotiw_cli"]
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app.app, list(arguments))
+
+
+@pytest.mark.parametrize("verb", app.VERBS)
+def test_help_of_every_verb_says_what_it_does_and_names_its_options(verb: str) -> None:
+    result = invoke(verb, "--help")
+    assert result.exit_code == 0, result.stderr
+    module = importlib.import_module(f"emotiw_cli.commands.{verb}")
+    command = getattr(module, f"{verb}_command")
+    first = command.__doc__.splitlines()[0]
+    assert " ".join(first.split()) in " ".join(result.stdout.split())
+    verb_app = typer.Typer(add_completion=False)
+    verb_app.command()(command)
+    options = [
+        name
+        for parameter in typer.main.get_command(verb_app).params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+        if name.startswith("--")
+    ]
+    assert "--work" in options
+    for option in options:
+        assert option in result.stdout
+
+
+def test_help_lists_every_verb_with_its_line() -> None:
+    listed = " ".join(invoke("--help").stdout.split())
+    for verb, line in app.VERBS.items():
+        assert f"{verb} {line}" in listed
+
+
+def test_a_bare_call_shows_the_help() -> None:
+    result = invoke()
+    assert "Verbs, in the order of the pipeline" in result.stdout + result.stderr
+
+
+def test_version() -> None:
+    assert invoke("--version").stdout == f"emotiw {__version__}\n"
+
+
+def test_an_unknown_verb_is_wrong_usage_and_the_nearest_is_offered() -> None:
+    result = invoke("predct", "photo.jpg")
+    assert result.exit_code == 2
+    assert "did you mean 'predict'?" in result.stderr
+
+
+def test_a_verb_like_none_is_answered_with_all() -> None:
+    result = invoke("xyz")
+    assert result.exit_code == 2
+    assert all(verb in result.stderr for verb in app.VERBS)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--nope",), ("predict",), ("predict", "--nope", "a.jpg"), ("align", "x")]
+)
+def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
+    assert invoke(*arguments).exit_code == 2
+
+
+def _raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Make `emotiw status` raise `error`."""
+
+    def read_chain(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("emotiw_cli.status.chain.read_chain", read_chain)
+
+
+SUBCLASSES = [EmotiwError, *EmotiwError.__subclasses__()]
+
+
+@pytest.mark.parametrize("kind", SUBCLASSES)
+def test_an_error_is_one_sentence_and_its_exit_code(
+    monkeypatch: pytest.MonkeyPatch, kind: Callable[[str], EmotiwError]
+) -> None:
+    error = kind("work/faces/a is not there; make it.")
+    _raising(monkeypatch, error)
+    result = invoke("status")
+    assert result.exit_code == error.exit_code
+    assert result.stderr == "emotiw: work/faces/a is not there; make it.\n"
+    assert result.stdout == ""
+
+
+def test_ctrl_c_exits_with_130_and_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    _raising(monkeypatch, KeyboardInterrupt())
+    result = invoke("status")
+    assert result.exit_code == errors.INTERRUPTED == 130
+    assert "run the same command again" in result.stderr
+
+
+def test_a_fault_of_emotiw_itself_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    _raising(monkeypatch, ZeroDivisionError())
+    result = invoke("status")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_every_exit_code_is_documented_and_used_once() -> None:
+    codes = [kind.exit_code for kind in SUBCLASSES]
+    assert len(set(codes)) == len(codes)
+    assert set(EXIT_CODES) == {0, 2, 130, *codes}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from emotiw_cli.app import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'cv2', 'dlib', 'torch', 'onnxruntime', 'h5py', 'rich', 'pydantic'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+
+
+def test_help_is_instant() -> None:
+    """Twice the bound that the benchmark holds, as tests share their processors."""
+
+    def seconds(command: list[str]) -> float:
+        began = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - began
+
+    pairs = [
+        (seconds([*EMOTIW, "--help"]), seconds([sys.executable, "-c", "pass"])) for _ in range(7)
+    ]
+    assert statistics.median(own / least for own, least in pairs) < 16
+
+
+def test_the_entry_point_leaves_the_collector_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    import gc
+
+    monkeypatch.setattr("emotiw_cli.app.main", lambda: None)
+    __main__.main()
+    gc.unfreeze()
+    assert gc.isenabled()
