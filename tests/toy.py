@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import helper
+from tiny_bundle import net
 
-from emotiw_cli.artefact import Artefact, open_artefact, reference, write_json, write_manifest
+from emotiw_cli.artefact import Artefact, reference, write_json, write_manifest
 from emotiw_cli.bundle.seen import digest_numbers
 from emotiw_cli.data.faces import DATASET, INDEX, Faces
 from emotiw_cli.data.index import FaceRow, write_index
@@ -163,18 +163,11 @@ def change_validation(model: Artefact, **arrays: np.ndarray) -> Artefact:
 
 def write_linear_net(path: Path, weights: np.ndarray) -> None:
     """Write an ONNX net: logits = flattened input · weightsᵀ."""
-    graph = helper.make_graph(
-        [
-            helper.make_node("Flatten", ["input"], ["flat"]),
-            helper.make_node("Gemm", ["flat", "weights"], ["logits"], transB=1),
-        ],
-        "linear",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 8, 8])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 7])],
-        [numpy_helper.from_array(weights, "weights")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, path)
+    nodes = [
+        helper.make_node("Flatten", ["input"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weights"], ["logits"], transB=1),
+    ]
+    path.write_bytes(net(nodes, {"weights": weights}))
 
 
 def toy_workspace(work: Path) -> list[str]:
@@ -183,11 +176,6 @@ def toy_workspace(work: Path) -> list[str]:
     for seed, (name, skill) in enumerate({"good": 0.5, "fair": 0.35, "poor": 0.1}.items()):
         toy_model(work, name, faces, skill=skill, seed=seed)
     return ["good", "fair", "poor"]
-
-
-def reopened(model: Artefact, work: Path) -> Artefact:
-    """The same artefact as a later command opens it."""
-    return open_artefact(work, model.kind, model.name)
 
 
 def _raw(face: np.ndarray) -> np.ndarray:
