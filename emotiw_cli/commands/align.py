@@ -71,8 +71,7 @@ def align_command(
 
     Writes WORK/faces/NAME: the faces in shards, and index.csv with one row per picture, whatever
     became of it. Known layouts: flat photos, a folder per emotion or per person (below train,
-    val, test or not), a csv of pictures with labels, FER+, FER2013's csv; each as a folder or,
-    if it has picture files, a zip.
+    val, test or not), a csv of pictures with labels, FER+, as a folder or a zip; FER2013's csv.
 
     Each picture's largest face is taken, turned and scaled by its eyes and nose. Sets of crops
     (FER2013, SFEW's aligned faces) go through --no-detect.

@@ -59,6 +59,8 @@ def map_command(
     --recompute needs no NAME: the palettes come from multidimensional scaling of the distances
     between codes, and should equal the shipped ones.
     """
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise typer.BadParameter("give it a name that ends in .png", param_hint="--picture")
     if recompute and name:
         raise typer.BadParameter("maps no faces; leave NAME out", param_hint="--recompute")
     if recompute:
@@ -136,8 +138,6 @@ def _draw(
         row = rows[0]
     if row not in rows:
         raise InputError(f"{faces.artefact.folder} has no face in row {row}; see its index.csv.")
-    if target.suffix.lower() != ".png":
-        raise InputError(f"{target} cannot be drawn: give --picture a name that ends in .png.")
     drawn = mapped_picture(faces.face(row), radii, metric)
     with landing_file(target) as file:
         file.write(cv2.imencode(".png", drawn[:, :, ::-1])[1].tobytes())
