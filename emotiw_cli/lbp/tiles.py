@@ -1,4 +1,4 @@
-"""The engine behind :func:`emotiw_cli.lbp.codes.lbp_codes`: exact codes at memory speed.
+"""The engine behind :func:`emotiw_cli.lbp.codes.lbp_codes`: exact and fast.
 
 Speed comes from letting float32 answer what float32 can. Its interpolated values are within 2^-13
 of the exact ones, so a difference of more than ``GUARD`` from the centre is decided; only the rest
