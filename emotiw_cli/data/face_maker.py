@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from emotiw_cli.data.index import OK, FaceRow
+from emotiw_cli.data.index import OK, FaceRow, landmarks_text
 from emotiw_cli.data.sources.lines import BadRowError
 from emotiw_cli.data.sources.source import BAD_ROW, Reader
 from emotiw_cli.faces.align import align_face, fit_face
@@ -83,7 +83,7 @@ class FaceMaker:
                     w=largest.width,
                     h=largest.height,
                     detector=largest.method,
-                    landmarks=tuple((float(x), float(y)) for x, y in points),
+                    landmarks=landmarks_text(points),
                 )
                 return found, align_face(image, points, self.size, detail=self.detail)
             if self.missed == "drop":

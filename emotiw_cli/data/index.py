@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ class FaceRow:
     faces : number of faces found in it; the largest is the one stored.
     x, y, w, h : box of the stored face, in pixels of the source picture.
     detector : ``hog``, ``hog_x2``, or ``whole`` where the picture itself is the face.
-    landmarks : (68, 2) points x, y in pixels of the source picture, or empty.
+    landmarks : 68 points ``x,y x,y …`` in pixels of the source picture, or empty; kept as text,
+        for an index may have half a million rows. See :meth:`points`.
     pixels : first 16 hexadecimal digits of the SHA-256 of the decoded source picture.
     shard, offset : where the face lies; -1 where there is none.
     note : a sentence on what went wrong, or empty.
@@ -60,7 +62,7 @@ class FaceRow:
     w: int = 0
     h: int = 0
     detector: str = ""
-    landmarks: tuple[tuple[float, float], ...] = ()
+    landmarks: str = ""
     pixels: str = ""
     shard: int = -1
     offset: int = -1
@@ -77,9 +79,38 @@ class FaceRow:
             return np.eye(len(EMOTIONS))[EMOTIONS.index(self.label)]
         return None
 
+    def points(self) -> np.ndarray:
+        """The landmarks, (68, 2) float64, or (0, 2) where there are none."""
+        return np.array(self.landmarks.replace(",", " ").split(), dtype=np.float64).reshape(-1, 2)
+
+
+def landmarks_text(points: np.ndarray) -> str:
+    """(n, 2) points as they stand in the index, to a tenth of a pixel."""
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
 
 COLUMNS = tuple(field.name for field in fields(FaceRow))
-_INTEGERS = {"row", "width", "height", "faces", "x", "y", "w", "h", "shard", "offset"}
+_WORDS = ("status", "split", "label", "source_label", "group", "detector")
+_NUMBERS = ("row", "width", "height", "faces", "x", "y", "w", "h")
+
+
+def _place(text: str) -> int:
+    return int(text) if text else -1
+
+
+def _votes(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split()))
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(_WORDS, sys.intern),  # the same few words in each of many rows
+    **dict.fromkeys(_NUMBERS, int),
+    "votes": _votes,
+    "other_votes": lambda text: float(text or 0),
+    "shard": _place,
+    "offset": _place,
+}
+_READERS = tuple(_READ.get(name, str) for name in COLUMNS)
 
 
 def write_index(path: Path, rows: Iterable[FaceRow]) -> None:
@@ -105,12 +136,7 @@ def read_index(path: Path) -> list[FaceRow]:
             if tuple(next(reader, ())) != COLUMNS:
                 raise ValueError("its header is not an index's")
             return [
-                FaceRow(
-                    **{
-                        name: _from_text(name, text)
-                        for name, text in zip(COLUMNS, line, strict=True)
-                    }
-                )
+                FaceRow(*[read(text) for read, text in zip(_READERS, line, strict=True)])
                 for line in reader
             ]
     except FileNotFoundError as error:
@@ -122,22 +148,8 @@ def read_index(path: Path) -> list[FaceRow]:
 def _to_text(name: str, value: Any) -> str:
     if name == "votes":
         return " ".join(f"{vote:g}" for vote in value)
-    if name == "landmarks":
-        return " ".join(f"{x:.1f},{y:.1f}" for x, y in value)
     if name == "other_votes":
         return f"{value:g}" if value else ""
     if name in ("shard", "offset"):
         return "" if value == -1 else str(value)
     return str(value)
-
-
-def _from_text(name: str, text: str) -> Any:
-    if name == "votes":
-        return tuple(float(vote) for vote in text.split())
-    if name == "landmarks":
-        return tuple((float(x), float(y)) for x, y in (point.split(",") for point in text.split()))
-    if name == "other_votes":
-        return float(text or 0)
-    if name in ("shard", "offset"):
-        return int(text) if text else -1
-    return int(text) if name in _INTEGERS else text
