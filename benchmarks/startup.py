@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-PHOTO = Path(__file__).parents[1] / "examples" / "photos" / "astronaut.jpg"
+PHOTO = Path(__file__).parents[1] / "examples" / "photos" / "astronaut.png"
 RUNS = 11
 
 
