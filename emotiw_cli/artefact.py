@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -268,7 +269,7 @@ def write_manifest(
         "kind": kind,
         "name": folder.name,
         "digest": hashlib.sha256(content).hexdigest(),
-        "command": " ".join(["emotiw", *sys.argv[1:]]),
+        "command": shlex.join(["emotiw", *sys.argv[1:]]),
         "parameters": dict(parameters),
         "inputs": [dict(entry) for entry in inputs],
         "outputs": hashes,

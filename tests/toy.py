@@ -73,7 +73,7 @@ def toy_faces(
         parameters={"size": [SIDE, SIDE], "detail": None},
         inputs=[],
         outputs=[INDEX, shard_name(0)],
-        counts={"ok": train + validation},
+        counts={"faces": train + validation},
         licences=["toy data, free"],
     )
 

@@ -6,6 +6,7 @@ After Mitchell et al. 2019, doi:10.1145/3287560.3287596.
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,9 @@ def lineage(work: Path, artefacts: Sequence[Artefact]) -> list[Artefact]:
 
 def portable(command: str) -> str:
     """A recorded command without the places of one machine: outside paths become their names."""
-    return " ".join(
-        Path(word).name if word.startswith(("/", "~", "..")) else word
-        for word in command.split(" ")
+    words = shlex.split(command)
+    return shlex.join(
+        Path(word).name if word.startswith(("/", "~", "..")) else word for word in words
     )
 
 

@@ -165,10 +165,7 @@ def _check_nets(
         return {"half_precision_change": None, "training_difference": None, "checked_faces": 0}
     copies = [folder / member.file for member in spec.members]
     before, after = (
-        Bundle(folder, spec, [Opening(path.read_bytes, path) for path in paths])
-        .wait()
-        .member_posteriors(faces)
-        for paths in (nets, copies)
+        _opened(folder, spec, paths).member_posteriors(faces) for paths in (nets, copies)
     )
     expected = np.stack([member.posteriors[places] for member in members])
     difference = np.nan_to_num(np.abs(before - expected)).max(axis=(1, 2))
@@ -184,6 +181,14 @@ def _check_nets(
         "training_difference": float(difference.max()),
         "checked_faces": len(faces),
     }
+
+
+def _opened(folder: Path, spec: BundleSpec, nets: Sequence[Path]) -> Bundle:
+    """The bundle with `nets` as its members' nets."""
+    openings = [Opening(path.read_bytes, path) for path in nets]
+    for opening in openings:
+        opening.open()
+    return Bundle(folder, spec, openings).wait()
 
 
 def _validation_faces(work: Path, member: Member) -> tuple[list[int], list[np.ndarray]]:

@@ -9,8 +9,8 @@ from emotiw_cli.bundle.card import lineage, portable
 
 
 def test_commands_lose_the_places_of_one_machine() -> None:
-    command = "emotiw align /home/ann/sets/ferplus.zip ../more/b.csv --name fer --size 144x144"
-    assert portable(command) == "emotiw align ferplus.zip b.csv --name fer --size 144x144"
+    command = "emotiw align '/home/ann/my sets/fer.zip' ../more/b.csv --licence 'free, of charge'"
+    assert portable(command) == "emotiw align fer.zip b.csv --licence 'free, of charge'"
 
 
 def test_ancestors_in_order_of_making(tmp_path: Path) -> None:

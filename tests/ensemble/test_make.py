@@ -49,6 +49,19 @@ def test_the_card(work: Path) -> None:
     for part in ("# trio, version 1", "toy data, free", "| good alone |", "| surprise | 10 |"):
         assert part in card
     assert str(work) not in card
+    assert "validation faces of angry, disgust, fear" in card  # fewer than 100 each
+    assert "- **toy**: 105 faces. toy data, free" in card
+
+
+def test_the_card_of_a_set_without_some_emotions(work: Path) -> None:
+    for name in MEMBERS:
+        model = open_artefact(work, "models", name)
+        with np.load(model.folder / "validation.npz") as file:
+            labels = np.where(file["labels"] == 4, -1, file["labels"])
+        change_validation(model, labels=labels)
+    card = (make_bundle(work, "trio", MEMBERS, Plan()).folder / "MODEL_CARD.md").read_text()
+    assert "There are no validation faces of neutral" in card
+    assert "| neutral | 0 | – |" in card
 
 
 def test_the_same_again_is_left_as_it_is(work: Path) -> None:
