@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emotiw_cli.bundle.runtime import Bundle, Opening
+from emotiw_cli.bundle.runtime import Bundle, Opening, open_all
 from emotiw_cli.bundle.schema import DIGEST, SCHEMA, SPEC, BundleSpec
 from emotiw_cli.errors import ArtefactError, TamperedError
 
@@ -56,6 +56,7 @@ def load_bundle(
         Opening(lambda file=member.file: _read(folder, spec, file), folder / member.file)  # type: ignore[misc]
         for member in spec.members
     ]
+    open_all(openings)
     for name in spec.files:
         if name not in members:
             _read(folder, spec, name)

@@ -19,14 +19,11 @@ CHUNK = 32
 
 
 class Opening:
-    """A member's session, made in a thread of its own while the caller does something else.
-
-    ONNX Runtime prepares a session for longer than it reads a face, and without the interpreter
-    lock. What goes wrong is raised by :meth:`session`.
+    """A member's session that is made by :func:`open_all` while the caller does something else.
 
     Parameters
     ----------
-    read : gives the verified bytes of the ONNX file; runs in the thread too.
+    read : gives the verified bytes of the ONNX file.
     path : the file, for messages.
     """
 
@@ -34,21 +31,38 @@ class Opening:
         self._read, self._path = read, path
         self._session: onnxruntime.InferenceSession | None = None
         self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._open, daemon=True)
-        self._thread.start()
+        self._done = threading.Event()
 
     def session(self) -> onnxruntime.InferenceSession:
-        """The session, as soon as it is ready."""
-        self._thread.join()
+        """The session, as soon as it is ready; or what went wrong is raised."""
+        self._done.wait()
         if self._error is not None:
             raise self._error
         return self._session
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Make the session."""
         try:
             self._session = open_session(self._read(), self._path)
         except Exception as error:
             self._error = error
+        finally:
+            self._done.set()
+
+
+def open_all(openings: Sequence[Opening]) -> None:
+    """Make sessions one after the other in one thread; return at once.
+
+    ONNX Runtime prepares a session for longer than it reads a face, and without the interpreter
+    lock. A thread for each would be no sooner done: every one would touch fresh memory (twice the
+    page faults) where one uses again what the member before has left.
+    """
+
+    def one_by_one() -> None:
+        for opening in openings:
+            opening.open()
+
+    threading.Thread(target=one_by_one, daemon=True).start()
 
 
 def open_session(model: bytes, path: Path) -> onnxruntime.InferenceSession:
