@@ -69,7 +69,7 @@ def open_session(model: bytes, path: Path) -> onnxruntime.InferenceSession:
     """A session of one thread; :class:`ArtefactError` if `model` is no net of the seven emotions.
 
     All graph optimisations: the layout they give convolutions makes a MobileNet's 64-pixel face
-    2.5 times as fast as the basic ones, for some 10 ms more to open.
+    2.5 times as fast as the basic ones, for 15 ms more to open.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
