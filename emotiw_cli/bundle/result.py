@@ -139,8 +139,18 @@ def csv_file(target: str) -> Iterator[Any]:
     # A file name need not be UTF-8: surrogateescape gives its bytes back as they were.
     with _output(target, errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        yield lambda picture: writer.writerows(face.cells() for face in picture)
+        begun = False
+
+        def write(picture: list[FacePrediction]) -> None:
+            nonlocal begun
+            if not begun:  # a run that fails before its first picture leaves nothing behind
+                writer.writerow(COLUMNS)
+                begun = True
+            writer.writerows(face.cells() for face in picture)
+
+        yield write
+        if not begun:
+            writer.writerow(COLUMNS)
 
 
 @contextlib.contextmanager
@@ -157,8 +167,11 @@ def json_file(target: str) -> Iterator[Any]:
 
         try:
             yield write
-        finally:  # what an interrupted run leaves behind is JSON too
-            file.write(("\n" if separator == ",\n" else separator) + "]}\n")
+        except BaseException:  # what an interrupted run leaves behind is JSON too
+            if separator == ",\n":
+                file.write("\n]}\n")
+            raise
+        file.write(("\n" if separator == ",\n" else separator) + "]}\n")
 
 
 @contextlib.contextmanager
@@ -208,7 +221,10 @@ class _LandingText:
         with contextlib.suppress(OSError):
             self._file.close()
         with contextlib.suppress(OSError):
-            os.replace(self._temporary, partial_of(self._path))
+            if self._temporary.stat().st_size:
+                os.replace(self._temporary, partial_of(self._path))
+            else:
+                self._temporary.unlink()
 
     @contextlib.contextmanager
     def _blamed(self) -> Iterator[None]:

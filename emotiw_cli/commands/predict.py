@@ -107,7 +107,7 @@ def predict_command(
                 advance()
     except KeyboardInterrupt as interrupt:
         kept = [str(partial_of(Path(file))) for file in (csv, json) if file not in (None, "-")]
-        where = f"; they are in {' and '.join(kept)}" if kept else ""
+        where = f"; they are in {' and '.join(kept)}" if kept and done else ""
         print(
             f"emotiw: interrupted after {len(done)} of {len(entries)} pictures{where}.",
             file=sys.stderr,
@@ -118,7 +118,7 @@ def predict_command(
         raise typer.Exit(0) from closed
     if terminal:
         _print_table(done)
-    _print_summary(done, time.perf_counter() - started)
+    _print_summary(done, time.perf_counter() - started, draw)
     if not any(picture[0].status in ("ok", "no_face") for picture in done):
         raise InputError("not one picture could be read.")
 
@@ -145,7 +145,7 @@ def _writers(csv: str | None, json: str | None) -> Iterator[list[Any]]:
         ]
 
 
-def _print_summary(done: list[list[FacePrediction]], seconds: float) -> None:
+def _print_summary(done: list[list[FacePrediction]], seconds: float, draw: Path | None) -> None:
     notes = [picture[0].note for picture in done if picture[0].note]
     for note in notes[:NOTES_SHOWN]:
         print(f"emotiw: {_printable(note)}", file=sys.stderr)
@@ -155,7 +155,7 @@ def _print_summary(done: list[list[FacePrediction]], seconds: float) -> None:
     unread = f", {len(notes)} not read" if notes else ""
     print(
         f"{_count(len(done), 'photo')}{unread}, {_count(faces, 'face')}, {seconds:.2f} s, "
-        f"{len(done) / seconds:.1f} images/s",
+        f"{len(done) / seconds:.1f} images/s" + (f"; drawn into {draw}" if draw and faces else ""),
         file=sys.stderr,
     )
 

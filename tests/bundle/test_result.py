@@ -114,6 +114,17 @@ def test_an_interrupted_run_keeps_its_rows_aside(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["out.csv", "out.csv.partial", "out.json.partial"]
 
 
+def test_a_run_that_fails_before_its_first_picture_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for opened in (csv_file, json_file):
+        for target in (str(tmp_path / "out"), "-"):
+            with pytest.raises(ValueError, match="no bundle"), opened(target):
+                raise ValueError("no bundle")
+    assert names_in(tmp_path) == []
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize(
     ("place", "reason"),
     [("no/such/out.csv", "does not exist"), ("file/out.csv", "a file stands where")],
