@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-BENCHMARKS := startup
+BENCHMARKS := startup lbp_speed faces_speed predict_speed weight_search
 
 # Versions come from the lock, also those of the build backend (its variable's name is pip's newer).
 export PIP_CONSTRAINT := requirements.lock

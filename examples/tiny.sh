@@ -10,16 +10,17 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
 step() { printf '\n$ %s\n' "$*"; "$@"; }
 
-step python examples/make_tiny_set.py "$work/pictures"
+step python examples/make_tiny_set.py "$work/tiny"
 
 # Photos → faces → codes
-step emotiw align "$work/pictures/people" --name people --work "$work"
-step emotiw align "$work/pictures/emotions" --name emotions --work "$work"
+step emotiw align "$work/tiny/people" --name people --work "$work"
+step emotiw align "$work/tiny/emotions" --name emotions --work "$work"
 step emotiw map people --radius 5 --work "$work"
 step emotiw map emotions --radius 5 --picture "$work/codes.png" --work "$work"
 
 # Faces and codes → nets: one that sees grey, one that sees codes and starts from identities
-small="--net mobilenet_v1.025 --resize 36 --crop 32 --batch 4 --optimizer adamw --lr 0.003 --augment none"
+small="--net mobilenet_v1.025 --resize 36 --crop 32 --batch 4"
+small="$small --optimizer adamw --lr 0.003 --augment none"
 step emotiw pretrain people --name id-cyclic-5 --rep cyclic-5 $small --epochs 4 \
     --work "$work"
 step emotiw finetune emotions --name cyclic-5 --rep cyclic-5 --init id-cyclic-5 $small \
