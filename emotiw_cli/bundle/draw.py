@@ -299,7 +299,7 @@ def plan_drawings(paths: Iterable[str], folder: Path) -> dict[str, Path]:
     # abspath, not resolve: a picture that is a link keeps the link's name.
     pictures = {path: Path(os.path.abspath(path)) for path in paths}  # noqa: PTH100
     common = Path(os.path.commonpath([picture.parent for picture in pictures.values()] or [folder]))
-    originals = {picture.resolve() for picture in pictures.values()}
+    originals = {os.path.realpath(picture) for picture in pictures.values()}
     made: dict[Path, Path] = {}
     taken: set[Path] = set()
     for picture in dict.fromkeys(pictures.values()):
@@ -312,7 +312,7 @@ def plan_drawings(paths: Iterable[str], folder: Path) -> dict[str, Path]:
             if target not in taken:
                 break
             number += 1
-        if target.resolve() in originals:
+        if os.path.realpath(target) in originals:
             raise OutputError(f"{target} is one of the pictures; draw into another folder.")
         made[picture] = target
         taken.add(target)

@@ -29,7 +29,8 @@ def find_pictures(
     Parameters
     ----------
     arguments : paths of files and folders, globs, or ``-`` for `listed`.
-    listed : lines with a path each, such as standard input; empty ones are skipped.
+    listed : lines with a path each, such as standard input; empty ones are skipped. If there is a
+        NUL, that ends a path instead of the line's end, as in what ``find -print0`` writes.
 
     Yields
     ------
@@ -41,7 +42,7 @@ def find_pictures(
     for argument in arguments:
         if argument == STANDARD_INPUT:
             yield from find_pictures(_paths_in(listed))
-        elif Path(argument).is_dir():
+        elif os.path.isdir(argument):  # noqa: PTH112 (False, not an error, for an impossible name)
             yield from _or_missing(argument, _pictures_below(argument), "holds no pictures")
         elif not os.path.lexists(argument) and glob.has_magic(argument):
             found = (
@@ -54,9 +55,9 @@ def find_pictures(
             yield argument
 
 
-def _paths_in(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        path = line.rstrip("\r\n")
+def _paths_in(listed: Iterable[str]) -> Iterator[str]:
+    text = "".join(listed)
+    for path in text.split("\0") if "\0" in text else text.splitlines():
         if path and path != STANDARD_INPUT:
             yield path
 

@@ -68,6 +68,17 @@ def test_a_dash_reads_lines(place: Path) -> None:
     ]
 
 
+def test_a_dash_reads_what_find_print0_writes(place: Path) -> None:
+    assert list(find_pictures(["-"], ["one.jpg\0two\n", "lines.jpg\0"])) == [
+        *("one.jpg", "two\nlines.jpg"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["n" * 300 + ".jpg", "n/" * 3000, "one.jpg/below.jpg"])
+def test_an_impossible_name_is_a_path_like_any_other(place: Path, name: str) -> None:
+    assert list(find_pictures([name])) == [name]
+
+
 def test_names_that_are_not_unicode_survive(place: Path) -> None:
     name = os.fsdecode(b"caf\xe9.jpg")
     try:
