@@ -27,7 +27,7 @@ VERBS: dict[str, str] = {
     "status": "Show the artefacts, how they hang together, what is stale.",
     "doctor": "Say what works on this machine and what to do about the rest.",
 }
-"""Verb → its line in ``emotiw --help``. The verb's code is ``commands/VERB.py``, function `VERB`."""
+"""Verb → its line in ``emotiw --help``. Its code is `VERB_command` in ``commands/VERB.py``."""
 
 
 class LazyVerbs(TyperGroup):
@@ -85,7 +85,7 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback(
-    epilog="`emotiw VERB --help` tells all about a verb. `emotiw predict photo.jpg` needs no set-up."
+    epilog="`emotiw VERB --help` tells the rest. `emotiw predict photo.jpg` needs no set-up."
 )
 def _root(
     version: Annotated[

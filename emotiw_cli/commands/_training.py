@@ -49,7 +49,9 @@ ScheduleName = Annotated[
 Warmup = Annotated[float, typer.Option("--warmup", min=0, help="Epochs in which the rate rises.")]
 Ema = Annotated[
     float,
-    typer.Option("--ema", min=0, max=0.99999, help="Decay of the weights' moving average; 0: none."),
+    typer.Option(
+        "--ema", min=0, max=0.99999, help="Decay of the weights' moving average; 0: none."
+    ),
 ]
 AugmentName = Annotated[
     Literal["affine", "ten", "none"],

@@ -100,7 +100,7 @@ class Preprocessing:
         return resize(picture, (self.resize, self.resize))
 
     def normalised(self, pictures: np.ndarray) -> np.ndarray:
-        """(n, s, s, 3) RGB, uint8 or float32 in 0–255 → (n, 3, s, s) float32 as the net takes it."""
+        """(n, s, s, 3) RGB, uint8 or float32 in 0–255 → (n, 3, s, s) float32 for the net."""
         ordered = pictures[..., ::-1] if self.order == "bgr" else pictures
         values = ordered.astype(np.float32)
         values -= np.asarray(self.mean, dtype=np.float32)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,6 @@ def test_processes_share_the_very_batches_of_one(processes: int, share: int, sta
         list(batches(positions, 2, batch, start=start, rank=rank, processes=processes))
         for rank in range(processes)
     ]
-    joined = [sum(pieces, []) for pieces in zip(*parts, strict=True)]
+    joined = [list(chain.from_iterable(pieces)) for pieces in zip(*parts, strict=True)]
     assert joined == whole
     assert len(whole) == max(0, 57 // batch - start)
