@@ -96,5 +96,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; the entry point of the console script."""
+    """Run the command line."""
+    # A terminal or file name that is not UTF-8 is no reason to fail.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     app(prog_name="emotiw")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -156,3 +158,23 @@ def test_the_entry_point_leaves_the_collector_running(monkeypatch: pytest.Monkey
     __main__.main()
     gc.unfreeze()
     assert gc.isenabled()
+
+
+def test_a_terminal_that_is_not_utf_8_is_no_reason_to_fail(tmp_path: Path) -> None:
+    (tmp_path / "faces" / "Zoë").mkdir(parents=True)
+    done = subprocess.run(
+        [*EMOTIW, "status", "--work", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert "faces/Zo\\xeb" in done.stdout
+
+
+def test_doctor_ends_quietly_though_it_has_torch_loaded() -> None:
+    pytest.importorskip("torch")
+    done = subprocess.run(
+        [*EMOTIW, "doctor", "--json"], capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""

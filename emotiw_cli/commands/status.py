@@ -85,9 +85,9 @@ def _as_json(node: Node) -> dict[str, Any]:
 
 
 def _tell(node: Node) -> None:
-    """All about one artefact."""
+    """The most of what is known of one artefact; --json has all."""
     from emotiw_cli.commands._console import table
-    from emotiw_cli.status.words import age_text, headline, size_text
+    from emotiw_cli.status.words import age_text, flat, headline, main_figures, size_text
 
     told: dict[str, Any] = {
         "state": node.state + (f": {node.note}" if node.note else ""),
@@ -97,29 +97,14 @@ def _tell(node: Node) -> None:
         "made from": ", ".join([*node.made_from, *node.sources]),
         "used by": ", ".join(node.used_by),
         "command": node.manifest.get("command", ""),
-        **{
-            part: _flat(node.manifest.get(part) or {})
-            for part in ("parameters", "counts", "metrics")
-        },
+        "parameters": flat(node.manifest.get("parameters", {})),
+        "counts": flat(node.manifest.get("counts", {})),
+        "figures": flat(main_figures(node)),
         "seed": node.manifest.get("seed"),
         "licences": "; ".join(node.manifest.get("licences", [])),
-        "versions": _flat(node.manifest.get("versions", {})),
+        "versions": flat(node.manifest.get("versions", {})),
     }
     table(node.key, told)
-
-
-def _flat(content: Mapping[str, Any], before: str = "") -> str:
-    """Nested figures as one readable text; long lists and what is empty are left out."""
-    parts = []
-    for name, value in content.items():
-        full = f"{before}{name.replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            parts.append(_flat(value, f"{full} "))
-        elif isinstance(value, list):
-            parts += [f"{full} {' '.join(map(str, value))}"] if 0 < len(value) <= 4 else []
-        elif value is not None:
-            parts.append(f"{full} {value:.4g}" if isinstance(value, float) else f"{full} {value}")
-    return ", ".join(part for part in parts if part)
 
 
 def _draw(work: Path, nodes: Mapping[str, Node]) -> None:

@@ -81,8 +81,10 @@ def read_chain(
     Raises
     ------
     InputError
-        If the workspace cannot be read.
+        If the workspace is no folder or cannot be read.
     """
+    if work.exists() and not work.is_dir():
+        raise InputError(f"{work} is a file, not a workspace; name its folder with --work.")
     nodes = {}
     try:
         for kind in ALL_KINDS:

@@ -13,9 +13,7 @@ _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 
 def headline(node: Node) -> str:
     """What a finished artefact holds and its key figure."""
-    parameters, counts, metrics = (
-        node.manifest.get(part, {}) for part in ("parameters", "counts", "metrics")
-    )
+    parameters, counts = (node.manifest.get(part, {}) for part in ("parameters", "counts"))
     parts: list[str] = []
     if node.kind == "faces":
         size = "×".join(str(side) for side in parameters.get("size", []))
@@ -31,19 +29,44 @@ def headline(node: Node) -> str:
         parts = [text for text in known if text]
     elif node.kind == "bundles":
         parts = [f"{counts['members']} members"] if "members" in counts else []
-    parts += [_accuracy(metrics)] if _accuracy(metrics) else []
-    return ", ".join(parts)
+    return ", ".join(part for part in (*parts, _accuracy(node)) if part)
 
 
-def _accuracy(metrics: Mapping[str, Any]) -> str:
-    """The accuracy, from wherever the stage puts it."""
-    of = ""
-    found = metrics.get("accuracy")
-    if found is None and "cross_validated" in metrics:
-        found, of = metrics["cross_validated"].get("accuracy"), " cross-validated"
+def main_figures(node: Node) -> Mapping[str, Any]:
+    """The figures an artefact is judged by: a bundle's are the cross-validated ones."""
+    metrics: Mapping[str, Any] = node.manifest.get("metrics", {})
+    return metrics.get("cross_validated", metrics)
+
+
+def flat(content: Mapping[str, Any], before: str = "") -> str:
+    """Nested values as one readable text; long lists and what is empty are left out."""
+    parts = []
+    for name, value in content.items():
+        full = f"{before}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping) and set(value) == {"value", "low", "high"}:
+            parts.append(f"{full} {_short(value['value'])}")
+            if value["low"] is not None:
+                parts[-1] += f" ({_short(value['low'])} to {_short(value['high'])})"
+        elif isinstance(value, Mapping):
+            parts.append(flat(value, f"{full} "))
+        elif isinstance(value, list):
+            few = 0 < len(value) <= 4 and not isinstance(value[0], Mapping)
+            parts += [f"{full} {' '.join(map(_short, value))}"] if few else []
+        elif value is not None:
+            parts.append(f"{full} {_short(value)}")
+    return ", ".join(part for part in parts if part)
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _accuracy(node: Node) -> str:
+    found = main_figures(node).get("accuracy")
     if isinstance(found, Mapping):  # with an interval
         found = found.get("value")
-    return f"accuracy {found:.4f}{of}" if isinstance(found, int | float) else ""
+    how = " cross-validated" if node.kind == "bundles" else ""
+    return f"accuracy {found:.4f}{how}" if isinstance(found, int | float) else ""
 
 
 def size_text(size: int) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from emotiw_cli.artefact import Artefact, exclusive, reference, write_json, write_manifest
+from emotiw_cli.errors import InputError
 from emotiw_cli.status.chain import in_order, read_chain
 from emotiw_cli.status.outline import outline
-from emotiw_cli.status.words import age_text, headline, next_step, size_text
+from emotiw_cli.status.words import age_text, flat, headline, next_step, size_text
 
 
 def make(
@@ -61,6 +62,12 @@ def test_a_whole_chain_is_ok_in_the_order_of_the_pipeline(work: Path) -> None:
 def test_nothing_is_an_empty_chain(tmp_path: Path) -> None:
     assert read_chain(tmp_path / "none") == {}
     assert "emotiw align" in next_step({})
+
+
+def test_a_file_is_no_workspace(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="is a file, not a workspace"):
+        read_chain(tmp_path / "file")
 
 
 def test_what_was_made_from_a_changed_input_is_stale_all_the_way_down(work: Path) -> None:
@@ -250,3 +257,15 @@ def test_sizes_as_people_read_them(size: int, text: str) -> None:
 )
 def test_ages_as_people_read_them(seconds: int, text: str) -> None:
     assert age_text(1000.0, 1000.0 + seconds) == text
+
+
+def test_nested_values_as_one_text() -> None:
+    content = {
+        "plan": {"folds": 5, "target": None},
+        "size": [143, 181],
+        "weights": [0.1] * 7,
+        "inputs": [{"kind": "faces"}],
+        "log_loss": {"value": 0.612345, "low": 0.5, "high": 0.75},
+        "ece": {"value": 0.25, "low": None, "high": None},
+    }
+    assert flat(content) == ("plan folds 5, size 143 181, log loss 0.6123 (0.5 to 0.75), ece 0.25")
