@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 
 from emotiw_cli.artefact import Artefact
 from emotiw_cli.data.index import FaceRow
@@ -54,15 +52,12 @@ def finetune(
     faces = FaceSet(work, names, Representation.parse(recipe.representation))
     initial = find_initial(init, work) if init else None
 
-    def task(faces: FaceSet, crops: Callable[[int], np.ndarray], process: Process) -> Task:
-        return emotion_task(faces, hard=hard)
-
     return train_model(
         work,
         model,
         faces,
         recipe,
-        task,
+        lambda faces: emotion_task(faces, hard=hard),
         initial=initial,
         process=process,
         workers=workers,
@@ -87,7 +82,7 @@ def emotion_task(faces: FaceSet, *, hard: bool) -> Task:
     wanted = np.array([_target(faces.row(place), hard) for place in validation])
     labels = np.array([_label(faces.row(place)) for place in validation], np.int64)
 
-    def figures(net: nn.Module, posterior: np.ndarray) -> dict[str, float]:
+    def figures(posterior: np.ndarray) -> dict[str, float]:
         labelled = labels >= 0
         if not labelled.any():
             return {"accuracy": float("nan"), "log_loss": float("nan")}
@@ -106,7 +101,7 @@ def emotion_task(faces: FaceSet, *, hard: bool) -> Task:
         targets.reshape(-1, len(EMOTIONS)),
         "log_loss",
         figures,
-        {"left_out_as_identical_to_validation": len(candidates) - len(training)},
+        counts={"left_out_as_identical_to_validation": len(candidates) - len(training)},
     )
 
 

@@ -152,8 +152,9 @@ def fit(
     started, began_at = time.monotonic(), state["step"]
     last_save = started
     with _interrupts() as interrupted:
-        while state["step"] < total and not _exhausted(state, recipe):
-            epoch, first = divmod(state["step"], per_epoch)
+        while len(state["history"]) < recipe.epochs and not _exhausted(state, recipe):
+            epoch = len(state["history"])
+            first = state["step"] - epoch * per_epoch
             keys = batches(
                 order(len(samples), epoch, recipe.seed, balance.draw),
                 epoch,
@@ -162,7 +163,13 @@ def fit(
                 rank=process.rank,
                 processes=process.processes,
             )
-            loader = DataLoader(samples, batch_sampler=list(keys), num_workers=workers)
+            loader = DataLoader(
+                samples,
+                batch_sampler=list(keys),
+                num_workers=workers,
+                # Its own, or each iterator made would move the generator of the dropout masks.
+                generator=torch.Generator(),
+            )
             runner.train()
             for inputs, positions in loader:
                 for group in optimizer.param_groups:
@@ -294,18 +301,22 @@ def _interrupts() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
+def softmax(net: nn.Module, inputs: Tensor) -> Tensor:
+    """The net's posterior of each input: (k, 3, s, s) → (k, C)."""
+    return net(inputs).float().softmax(1)
+
+
 @torch.no_grad()
-def posteriors(
+def over_crops(
     net: nn.Module,
     crops: Callable[[int], np.ndarray],
     count: int,
     process: Process,
+    look: Callable[[nn.Module, Tensor], Tensor],
     *,
-    batch: int = 64,
-    head: Callable[[nn.Module, Tensor], Tensor] | None = None,
-    on_face: Callable[[int], None] = lambda done: None,
+    batch: int = 32,
 ) -> np.ndarray:
-    """Mean over each face's crops of the net's posterior, computed on all processes.
+    """Mean over each face's crops of what `look` takes of the net, computed on all processes.
 
     Each face is seen by one process only, and each once.
 
@@ -313,14 +324,13 @@ def posteriors(
     ----------
     crops : position → (k, 3, s, s) float32.
     count : number of faces.
-    head : what to take of the net instead of the softmax of its logits: (n, …) → (n, d).
+    look : (net, (k, 3, s, s)) → (k, d).
 
     Returns
     -------
     (count, d) float64, the same on every process.
     """
     net.eval()
-    take = head or (lambda model, inputs: model(inputs).float().softmax(1))
     mine = range(process.rank, count, process.processes)
     parts: list[np.ndarray] = []
     for start in range(0, len(mine), batch):
@@ -328,10 +338,9 @@ def posteriors(
         inputs = torch.from_numpy(np.concatenate(stacked)).to(
             process.device, memory_format=torch.channels_last
         )
-        out = take(net, inputs).cpu().numpy().astype(np.float64)
+        out = look(net, inputs).cpu().numpy().astype(np.float64)
         ends = np.cumsum([len(crop) for crop in stacked])[:-1]
         parts += [part.mean(0) for part in np.split(out, ends)]
-        on_face(min(start + batch, len(mine)))
     shares = process.gather(parts)
     width = next((len(part) for share in shares for part in share), 0)
     merged = np.zeros((count, width))

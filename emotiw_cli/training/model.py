@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from emotiw_cli.artefact import (
     MANIFEST,
@@ -33,7 +33,7 @@ from emotiw_cli.training.distributed import Process
 from emotiw_cli.training.export import export_onnx
 from emotiw_cli.training.faceset import FaceSet, seen_pixels
 from emotiw_cli.training.initial import WEIGHTS, Initial, load_initial
-from emotiw_cli.training.loop import Balance, History, fit, posteriors
+from emotiw_cli.training.loop import Balance, History, fit, over_crops, softmax
 from emotiw_cli.training.recipe import Recipe, plan_digest
 from emotiw_cli.training.samples import Samples
 
@@ -51,7 +51,8 @@ class Task:
     training, validation : numbers of faces in the set.
     targets : (len(training), C) float, distribution each face is trained towards.
     better : the figure of `figures` by which weights are kept.
-    figures : (net, posteriors of the validation faces) → figures.
+    figures : what `look` gives of the validation faces → figures.
+    look : what to take of the net: (net, (k, 3, s, s)) → (k, C …), the posterior first.
     counts : for the manifest.
     """
 
@@ -61,7 +62,8 @@ class Task:
     validation: list[int]
     targets: np.ndarray
     better: str
-    figures: Callable[[nn.Module, np.ndarray], dict[str, float]]
+    figures: Callable[[np.ndarray], dict[str, float]]
+    look: Callable[[nn.Module, Tensor], Tensor] = softmax
     counts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,7 +81,7 @@ def train_model(
     name: str,
     faces: FaceSet,
     recipe: Recipe,
-    make_task: Callable[[FaceSet, Callable[[int], np.ndarray], Process], Task],
+    make_task: Callable[[FaceSet], Task],
     *,
     initial: Initial | None,
     process: Process,
@@ -116,7 +118,7 @@ def _train(
     folder: Path,
     faces: FaceSet,
     recipe: Recipe,
-    make_task: Callable[[FaceSet, Callable[[int], np.ndarray], Process], Task],
+    make_task: Callable[[FaceSet], Task],
     initial: Initial | None,
     process: Process,
     workers: int,
@@ -138,7 +140,7 @@ def _train(
     def crops(place: int) -> np.ndarray:
         return preprocessing.crops_of(faces.raw(place))
 
-    task = make_task(faces, crops, process)
+    task = make_task(faces)
     if not task.training:
         raise InputError(
             f"there is nothing to learn {task.name} from: no face of the training split has a "
@@ -176,7 +178,7 @@ def _train(
     )
 
     def validate(model: nn.Module) -> dict[str, float]:
-        return task.figures(model, _on(faces, task.validation, crops, model, process))
+        return task.figures(_seen_by(model, faces, task, crops, process))
 
     history = fit(
         net,
@@ -193,8 +195,8 @@ def _train(
         on_step=progress.on_step,
         on_epoch=progress.on_epoch,
     )
-    posterior = _on(faces, task.validation, crops, net, process)
-    figures = task.figures(net, posterior)
+    seen = _seen_by(net, faces, task, crops, process)
+    posterior, figures = seen[:, : len(task.classes)], task.figures(seen)
     if process.leads:
         _write_files(folder, net, task, preprocessing, recipe, balance, history)
         _write_validation(folder, faces, task, posterior)
@@ -226,14 +228,17 @@ def _train(
     return open_artefact(work, "models", folder.name)
 
 
-def _on(
-    faces: FaceSet,
-    places: list[int],
-    crops: Callable[[int], np.ndarray],
+def _seen_by(
     net: nn.Module,
+    faces: FaceSet,
+    task: Task,
+    crops: Callable[[int], np.ndarray],
     process: Process,
 ) -> np.ndarray:
-    return posteriors(net, lambda position: crops(places[position]), len(places), process)
+    places = task.validation
+    return over_crops(
+        net, lambda position: crops(places[position]), len(places), process, task.look
+    )
 
 
 def _write_files(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from emotiw_cli.artefact import Artefact
 from emotiw_cli.errors import InputError
@@ -15,7 +15,6 @@ from emotiw_cli.inputs.representation import Representation
 from emotiw_cli.training.distributed import Process
 from emotiw_cli.training.faceset import FaceSet
 from emotiw_cli.training.initial import find_initial
-from emotiw_cli.training.loop import posteriors
 from emotiw_cli.training.model import Progress, Task, train_model
 from emotiw_cli.training.recipe import Recipe
 from emotiw_cli.training.verification import equal_error_rate
@@ -44,15 +43,12 @@ def pretrain(
     faces = FaceSet(work, names, Representation.parse(recipe.representation))
     initial = find_initial(init, work) if init else None
 
-    def task(faces: FaceSet, crops: Callable[[int], np.ndarray], process: Process) -> Task:
-        return identity_task(faces, crops, process, recipe.seed)
-
     return train_model(
         work,
         model,
         faces,
         recipe,
-        task,
+        lambda faces: identity_task(faces, recipe.seed),
         initial=initial,
         process=process,
         workers=workers,
@@ -61,9 +57,7 @@ def pretrain(
     )
 
 
-def identity_task(
-    faces: FaceSet, crops: Callable[[int], np.ndarray], process: Process, seed: int
-) -> Task:
+def identity_task(faces: FaceSet, seed: int) -> Task:
     """Identities as classes: those with a training face, sorted by name."""
     places = [place for place in range(len(faces)) if faces.row(place).label]
     held_out = [place for place in places if faces.row(place).split == "validation"]
@@ -83,16 +77,14 @@ def identity_task(
     labels = np.array([number[faces.row(place).label] for place in validation], np.int64)
     targets = np.eye(len(classes))[[number[faces.row(place).label] for place in training]]
 
-    def figures(net: nn.Module, posterior: np.ndarray) -> dict[str, float]:
+    def look(net: nn.Module, inputs: Tensor) -> Tensor:
+        features = net.features(inputs)  # type: ignore[operator]
+        return torch.cat([net.head(features).softmax(1), features], 1).float()  # type: ignore[operator]
+
+    def figures(seen: np.ndarray) -> dict[str, float]:
         if not validation:
             return {"accuracy": float("nan"), "log_loss": float("nan")}
-        embeddings = posteriors(
-            net,
-            lambda position: crops(validation[position]),
-            len(validation),
-            process,
-            head=lambda model, inputs: model.features(inputs).float(),  # type: ignore[operator]
-        )
+        posterior, embeddings = seen[:, : len(classes)], seen[:, len(classes) :]
         return {
             "accuracy": float((posterior.argmax(1) == labels).mean()),
             "log_loss": log_loss(posterior, np.eye(len(classes))[labels]),
@@ -107,6 +99,7 @@ def identity_task(
         targets,
         "accuracy",
         figures,
+        look,
         {"identities": len(classes)},
     )
 

@@ -58,4 +58,3 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
     (tmp_path / "net.bin").write_bytes(b"short")
     with pytest.raises(InputError, match=r"net\.json cannot be read"):
         read_tfjs(path)
-

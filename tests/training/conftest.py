@@ -1,4 +1,4 @@
-"""A tiny faces artefact: seven kinds of stripes stand for seven emotions."""
+"""A tiny faces artefact: seven shades stand for seven emotions."""
 
 from __future__ import annotations
 
@@ -14,15 +14,12 @@ from emotiw_cli.data.index import FaceRow, write_index
 from emotiw_cli.data.shards import shard_name, write_shard
 from emotiw_cli.emotions import EMOTIONS
 
-SIDE = 40
+SIDE = 24
 
 
-def striped(kind: int, random: np.random.Generator) -> np.ndarray:
-    """A picture (40, 40, 1) uint8 whose stripes' direction tells its kind."""
-    y, x = np.mgrid[:SIDE, :SIDE]
-    angle = np.pi * kind / 7
-    wave = np.sin((x * np.cos(angle) + y * np.sin(angle)) / 2 + random.uniform(0, 6))
-    noisy = 128 + 90 * wave + random.normal(0, 12, (SIDE, SIDE))
+def shaded(kind: int, random: np.random.Generator) -> np.ndarray:
+    """A picture (24, 24, 1) uint8 whose shade tells its kind."""
+    noisy = 25 + 34 * kind + random.normal(0, 12, (SIDE, SIDE))
     return noisy.clip(0, 255).astype(np.uint8)[:, :, None]
 
 
@@ -46,7 +43,7 @@ def make_faces(tmp_path: Path) -> Callable[..., Path]:
         rows, pictures = [], []
         for number in range(training + validation):
             kind = number % 7
-            picture = striped(kind, random)
+            picture = shaded(kind, random)
             votes = () if identities else tuple(9.0 if k == kind else 1.0 for k in range(7))
             rows.append(
                 FaceRow(
