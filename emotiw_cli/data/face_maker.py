@@ -73,16 +73,16 @@ class FaceMaker:
 
             faces = detect_faces(image)
             if faces:
-                largest = faces[0]
-                points = _landmarks().points(image, largest)
+                chosen = faces[0]
+                points = _landmarks().points(image, chosen)
                 found = replace(
                     row,
                     faces=len(faces),
-                    x=largest.x,
-                    y=largest.y,
-                    w=largest.width,
-                    h=largest.height,
-                    detector=largest.method,
+                    x=chosen.x,
+                    y=chosen.y,
+                    w=chosen.width,
+                    h=chosen.height,
+                    detector=chosen.method,
                     landmarks=landmarks_text(points),
                 )
                 return found, align_face(image, points, self.size, detail=self.detail)

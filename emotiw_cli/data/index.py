@@ -35,7 +35,7 @@ class FaceRow:
     other_votes : votes for anything else (contempt, unknown, not a face).
     group : leak key: subject, identity or film. No group may be in two splits.
     width, height : size of the source picture in pixels.
-    faces : number of faces found in it; the largest is the one stored.
+    faces : number of faces found in it; the largest clear one is stored.
     x, y, w, h : box of the stored face, in pixels of the source picture.
     detector : ``hog``, ``hog_x2``, or ``whole`` where the picture itself is the face.
     landmarks : 68 points ``x,y x,y …`` in pixels of the source picture, or empty; kept as text,

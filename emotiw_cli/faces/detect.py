@@ -35,6 +35,9 @@ LONGEST_SIDE = 1600
 SMALLEST_BOX = 80
 """A box below this width, in pixels of the searched picture, lies on the finest pyramid level."""
 
+CLEAR = 0.25
+"""Detections that are no face score below this, but so do a few faces: such come last."""
+
 SAME_FACE = 0.3
 """Boxes of two looks that overlap by more than this (intersection over union) are one face."""
 
@@ -88,7 +91,8 @@ def detect_faces(image: np.ndarray, *, upsample: Sequence[int] = (0, 1)) -> list
     Returns
     -------
     list of Detection
-        Largest area first; of equal areas the one further up, then further left.
+        Clear faces first, those that score :data:`CLEAR` or more; within clear and doubtful
+        ones the largest area first; of equal areas the one further up, then further left.
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
@@ -100,7 +104,11 @@ def detect_faces(image: np.ndarray, *, upsample: Sequence[int] = (0, 1)) -> list
         faces = seen + [face for face in faces if not any(_same(face, other) for other in seen)]
         if faces and min(face.width for face in faces) * zoom >= SMALLEST_BOX:
             break
-    return sorted(faces, key=lambda face: (-face.width * face.height, face.y, face.x))
+    return sorted(faces, key=_rank)
+
+
+def _rank(face: Detection) -> tuple[bool, int, int, int]:
+    return face.score < CLEAR, -face.width * face.height, face.y, face.x
 
 
 def _search(grey: np.ndarray, zoom: float, method: str) -> list[Detection]:

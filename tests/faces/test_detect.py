@@ -148,3 +148,13 @@ def test_equal_areas_are_ordered_by_place(scripted: dict) -> None:
     scripted[1.0] = [Detection(x, y, 30, 30, 1.0, "hog") for x, y in places]
     faces = detect_faces(np.zeros((100, 200, 3), np.uint8), upsample=(0,))
     assert [(face.x, face.y) for face in faces] == [(50, 0), (10, 5), (90, 5)]
+
+
+def test_doubtful_faces_come_last_however_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    def found(size: int, score: float) -> Detection:
+        return Detection(0, 0, size, size, score, "hog")
+
+    faces = [found(300, 0.04), found(90, 1.5), found(200, 0.25), found(400, 0.2)]
+    monkeypatch.setattr(detect, "_search", lambda grey, zoom, method: faces)
+    image = np.zeros((50, 50, 3), np.uint8)
+    assert [face.width for face in detect_faces(image)] == [200, 90, 400, 300]
