@@ -40,7 +40,8 @@ def predict_photo(
 
     Returns
     -------
-    One entry per face, in the order of :func:`detect_faces`; or a single one with status ``no_face``.
+    One entry per face, in the order of :func:`detect_faces`; or a single one with status
+    ``no_face``.
     """
     size, detail = bundle.spec.face_size, bundle.spec.detail
     if detect:

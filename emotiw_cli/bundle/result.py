@@ -34,7 +34,8 @@ class FacePrediction:
     ----------
     path : the picture, as it was given.
     status : ``ok``, ``no_face``, ``missing``, ``unreadable``, ``too_large``, ``unsupported``.
-    face : number of the face within the picture from 1, clear and large ones first; 0 if there is none.
+    face : number of the face within the picture from 1, clear and large ones first; 0 if there
+        is none.
     x, y, width, height : its box in pixels of the upright picture.
     posterior : seven probabilities in the order of :data:`EMOTIONS`, or empty.
     note : a sentence on what went wrong, or empty.
