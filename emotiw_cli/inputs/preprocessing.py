@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
 
-from emotiw_cli.errors import ArtefactError
+from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.inputs.representation import Representation
 
 Crops = Literal["centre", "mirror", "ten"]
-CROP_COUNT: dict[str, int] = {"centre": 1, "mirror": 2, "ten": 10}
+Order = Literal["rgb", "bgr"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Preprocessing:
     mirror_mapped : mirror the mapped picture instead, as 10-crop implementations do.
     order : ``rgb`` or ``bgr``.
     mean : subtracted, in that order of channels. scale : multiplied afterwards.
+
+    Raises
+    ------
+    InputError
+        If the crop is larger than the picture it is cut from.
     """
 
     representation: str
@@ -44,9 +49,16 @@ class Preprocessing:
     crop: int = 64
     crops: Crops = "mirror"
     mirror_mapped: bool = False
-    order: Literal["rgb", "bgr"] = "rgb"
+    order: Order = "rgb"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.crop <= self.resize:  # slices would silently cut something else
+            raise InputError(
+                f"a crop of {self.crop} pixels cannot be cut from {self.resize}; use a smaller "
+                "--crop or a larger --resize."
+            )
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Preprocessing:
@@ -56,9 +68,11 @@ class Preprocessing:
             values["face_size"] = tuple(values["face_size"])
             values["mean"] = tuple(values["mean"])
             made = cls(**values)
-        except (KeyError, TypeError) as error:
+            Representation.parse(made.representation)
+            if made.crops not in get_args(Crops) or made.order not in get_args(Order):
+                raise ValueError(f"crops {made.crops!r}, order {made.order!r}")
+        except (KeyError, TypeError, ValueError, InputError) as error:
             raise ArtefactError(f"this preprocessing cannot be read ({error}).") from error
-        Representation.parse(made.representation)
         return made
 
     def to_json(self) -> dict[str, Any]:

@@ -60,8 +60,20 @@ def test_json_round_trip_and_refusals() -> None:
     assert Preprocessing.from_json(spec.to_json()) == spec
     with pytest.raises(ArtefactError, match="cannot be read"):
         Preprocessing.from_json({"representation": "grey"})
-    with pytest.raises(ArtefactError, match="cannot be read"):
-        Preprocessing.from_json({**spec.to_json(), "surprise": 1})
+    for change in (
+        {"surprise": 1},
+        {"representation": "cyclic"},
+        {"crops": "five"},
+        {"order": "grb"},
+        {"crop": 73},
+    ):
+        with pytest.raises(ArtefactError, match="cannot be read"):
+            Preprocessing.from_json({**spec.to_json(), **change})
+
+
+def test_a_crop_larger_than_its_picture_is_refused() -> None:
+    with pytest.raises(InputError, match="--crop"):
+        Preprocessing("grey", (6, 6), resize=6, crop=7)
 
 
 def test_resize_leaves_equal_sizes_and_averages_down() -> None:
