@@ -237,7 +237,8 @@ def _end_of_epoch(
     state["history"].append(dict(line))
     state["loss"] = 0.0
     score = -figures[better] if better.endswith("loss") else figures[better]
-    if state["best"] is None or score > state["best"]:
+    # Written so that without validation faces, where scores are not numbers, the last one stays.
+    if state["best"] is None or not score <= state["best"]:
         state["best"], state["stale"] = score, 0
         best.clear()
         best.update({k: v.detach().cpu().clone() for k, v in net.state_dict().items()})

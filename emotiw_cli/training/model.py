@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -220,7 +221,7 @@ def _train(
                 "validation": len(task.validation),
                 **task.counts,
             },
-            metrics=figures,
+            metrics={name: value for name, value in figures.items() if math.isfinite(value)},
             seed=recipe.seed,
             licences=faces.licences,
         )

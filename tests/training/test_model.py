@@ -189,6 +189,15 @@ def test_init_loads_all_but_a_head_of_other_classes(make_faces: Callable[..., Pa
     assert 0 <= people.manifest["metrics"]["equal_error_rate"] <= 1
 
 
+def test_without_validation_faces_the_last_weights_stay(make_faces: Callable[..., Path]) -> None:
+    work = make_faces(validation=0)
+    model = run(work, "m", replace(TINY, ema=0))
+    assert model.manifest["metrics"] == {}
+    checkpoint = model.folder / "checkpoint" / "checkpoint.pt"
+    last = torch.load(checkpoint, weights_only=True)["net"]
+    assert_equal(weights(model), {name: value.contiguous() for name, value in last.items()})
+
+
 def test_a_cascade_inherits_what_was_seen(make_faces: Callable[..., Path], tmp_path: Path) -> None:
     work = make_faces()
     short = replace(TINY, epochs=1, freeze=("stem", "blocks"))
