@@ -32,7 +32,8 @@ class Evaluation:
     ----------
     rows : the index rows measured on, faces or not.
     labels : (n,) int64, -1 for none.
-    members : (m, n, 7) float64 posteriors of each member; NaN where there is no face.
+    members : (m, n, 7) float64 posteriors of each member; NaN where there is no face, and where
+        the member gave none.
     posteriors : (n, 7) float64 of the ensemble; NaN where there is no face.
     exposure : what the bundle knows of the rows.
     figures : what metrics.json holds.
@@ -86,7 +87,8 @@ def evaluate(
         raise LeakError(_refusal(bundle, faces, rows, exposure, split))
 
     members = _run(bundle, faces, rows, advance)
-    found = np.isfinite(members).all(axis=(0, 2))
+    # Not where posteriors are finite: `predict` too lets a member that fails count as uniform.
+    found = np.array([row.status == OK for row in rows])
     posteriors = np.full((len(rows), len(EMOTIONS)), np.nan)
     posteriors[found] = bundle.spec.fuse(members[:, found])
     names = [member.name for member in bundle.spec.members]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from emotiw_cli.artefact import (
+    MANIFEST,
     Artefact,
     exclusive,
     landing_file,
@@ -50,13 +51,16 @@ def write_evaluation(
         If the folder cannot be written. BusyError: if another run is writing it.
     """
     with exclusive(folder):
+        # An earlier evaluation's; killed from here on, the folder counts as half-written.
+        (folder / MANIFEST).unlink(missing_ok=True)
         write_json(folder / METRICS, evaluation.figures)
         with landing_file(folder / PREDICTIONS, "w") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             writer.writerows(prediction_rows(evaluation))
+        report = render_report(evaluation, bundle.spec, faces)
         with landing_file(folder / REPORT, "w") as file:
-            file.write(render_report(evaluation, bundle.spec, faces))
+            file.write(report)
         made_by = {"kind": "file", "name": f"{bundle.folder.name}/{SPEC}"}
         return write_manifest(
             folder,

@@ -64,6 +64,23 @@ def test_posteriors_are_the_bundles(work: Path, bundle: Bundle) -> None:
     assert np.isnan(evaluation.posteriors[70:]).all()
 
 
+def test_a_member_that_fails_on_a_face_counts_as_uniform(
+    work: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give = bundle.member_posteriors
+
+    def failing(faces: list[np.ndarray]) -> np.ndarray:
+        members = give(faces)
+        members[0, 0] = np.nan
+        return members
+
+    monkeypatch.setattr(bundle, "member_posteriors", failing)
+    evaluation = evaluate(bundle, _fresh(work, misses=2))
+    assert evaluation.figures["counts"]["labelled_found"] == 70
+    expected = bundle.spec.fuse(evaluation.members[:, :1])
+    np.testing.assert_array_equal(evaluation.posteriors[:1], expected)
+
+
 def test_members_alone_and_the_gain(work: Path, bundle: Bundle) -> None:
     figures = evaluate(bundle, _fresh(work)).figures
     accuracy = {name: line["accuracy"]["value"] for name, line in figures["members"].items()}

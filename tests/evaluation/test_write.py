@@ -89,6 +89,24 @@ def test_writing_again_replaces(
     assert again.manifest["outputs"] == first.manifest["outputs"]
 
 
+def test_a_run_that_ends_early_leaves_no_manifest(
+    work: Path,
+    bundle: Bundle,
+    faces: Faces,
+    evaluation: Evaluation,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_evaluation(work / "out", evaluation, bundle, faces, {})
+
+    def interrupted(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("emotiw_cli.evaluation.write.render_report", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_evaluation(work / "out", evaluation, bundle, faces, {})
+    assert not (work / "out" / "manifest.json").exists()
+
+
 def test_two_runs_at_once(work: Path, bundle: Bundle, faces: Faces, evaluation: Evaluation) -> None:
     from emotiw_cli.artefact import exclusive
 
