@@ -19,12 +19,12 @@ import numpy as np
 
 from emotiw_cli.bundle.fusion import EnsembleWeights, Prior, fuse
 from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.ensemble.calibration import fit_prior_strength, fit_temperature
 from emotiw_cli.ensemble.members import Member
 from emotiw_cli.ensemble.search import DRAWS, random_search_weights
-from emotiw_cli.ensemble.weights import equal_weights, log_loss_weights
+from emotiw_cli.ensemble.weights import log_loss_weights
 from emotiw_cli.errors import InputError
 from emotiw_cli.evaluation import metrics
-from emotiw_cli.evaluation.calibration import fit_prior_strength, fit_temperature
 from emotiw_cli.evaluation.intervals import Tally, compare, group_numbers, measure
 
 Method = Literal["log-loss", "random-search", "random-search-class", "equal"]
@@ -121,7 +121,7 @@ def _weights(
     posteriors: np.ndarray, labels: np.ndarray, targets: np.ndarray, plan: Plan
 ) -> EnsembleWeights:
     if plan.method == "equal":
-        return equal_weights(len(posteriors))
+        return EnsembleWeights.equal(len(posteriors))
     if plan.method == "log-loss":
         return log_loss_weights(posteriors, targets)
     return random_search_weights(

@@ -1,4 +1,4 @@
-"""Weights of an ensemble's members on the simplex: equal, or those of the least log-loss."""
+"""Weights of an ensemble's members on the simplex: those of the least log-loss."""
 
 from __future__ import annotations
 
@@ -10,11 +10,6 @@ from emotiw_cli.evaluation.metrics import FLOOR
 TOLERANCE = 1e-6
 """Nats of mean log-loss that the fitted weights may be above the optimum."""
 _ITERATIONS = 50_000
-
-
-def equal_weights(members: int) -> EnsembleWeights:
-    """The same weight for each of `members`."""
-    return EnsembleWeights.equal(members)
 
 
 def log_loss_weights(

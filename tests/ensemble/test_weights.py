@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotiw_cli.bundle.fusion import EnsembleWeights
-from emotiw_cli.ensemble.weights import TOLERANCE, equal_weights, log_loss_weights
+from emotiw_cli.ensemble.weights import TOLERANCE, log_loss_weights
 from emotiw_cli.evaluation.metrics import log_loss, one_hot
 
 
@@ -65,7 +65,7 @@ def test_on_the_simplex_and_no_worse_than_any_member_or_equal_weights(
     assert (weights.values >= 0).all()
     assert weights.values.sum() == pytest.approx(1)
     fitted = log_loss(weights.combine(posteriors), targets)
-    rivals = [*posteriors, equal_weights(members).combine(posteriors)]
+    rivals = [*posteriors, EnsembleWeights.equal(members).combine(posteriors)]
     assert fitted <= min(log_loss(rival, targets) for rival in rivals) + 2 * TOLERANCE
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotiw_cli.bundle.fusion import Prior, apply_temperature
-from emotiw_cli.evaluation.calibration import fit_prior_strength, fit_temperature
+from emotiw_cli.ensemble.calibration import fit_prior_strength, fit_temperature
 from emotiw_cli.evaluation.metrics import ece, log_loss, one_hot
 
 
