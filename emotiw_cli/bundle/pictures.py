@@ -8,12 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from emotiw_cli.bundle.result import FacePrediction
-
-SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png"),
-    *(".webp", ".bmp", ".dib", ".tif", ".tiff"),
-)
-"""What counts as a picture in a folder. A file given by name is opened whatever its suffix."""
+from emotiw_cli.faces.images import is_picture
 
 STANDARD_INPUT = "-"
 
@@ -24,7 +19,8 @@ def find_pictures(
     """Yield the path of every picture meant, in order, repeats and all.
 
     A path that exists is taken as it is, even if it holds ``*`` or ``[``; a folder stands for the
-    pictures below it, sorted by name, hidden ones left out; a glob for what it matches.
+    pictures below it (:func:`is_picture`), sorted by name, hidden ones left out; a glob for what
+    it matches.
 
     Parameters
     ----------
@@ -66,7 +62,7 @@ def _pictures_below(folder: str) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+            if not name.startswith(".") and is_picture(name):
                 yield os.path.join(place, name)  # noqa: PTH118 (keeps ./ and //)
 
 

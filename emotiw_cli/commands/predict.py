@@ -124,12 +124,12 @@ def predict_command(
 
 
 def _check_outputs(csv: str | None, json: str | None) -> None:
-    from emotiw_cli.bundle.pictures import SUFFIXES
+    from emotiw_cli.faces.images import is_picture
 
     if csv is not None and csv == json:
         raise typer.BadParameter("--csv and --json cannot both write to the same place.")
     for file in (csv, json):
-        if file is not None and Path(file).suffix.lower() in SUFFIXES:
+        if file is not None and is_picture(file):
             raise typer.BadParameter(f"{file} is named as a picture; it would be overwritten.")
 
 

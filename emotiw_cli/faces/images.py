@@ -13,7 +13,7 @@ import io
 import stat
 import struct
 import warnings
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -23,6 +23,11 @@ from emotiw_cli.errors import InputError
 
 MAX_PIXELS = 120_000_000
 """Largest picture decoded, in pixels: a 108-megapixel phone photo passes (360 MB as RGB)."""
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff"}
+)
+"""What counts as a picture among the files of a folder or zip, in any case."""
 
 Status = Literal["missing", "unreadable", "too_large", "unsupported"]
 
@@ -57,6 +62,11 @@ class ImageError(InputError):
     def __init__(self, message: str, status: Status) -> None:
         super().__init__(message)
         self.status: Status = status
+
+
+def is_picture(name: str) -> bool:
+    """Whether `name` ends like a picture's; what it is, its first bytes say."""
+    return PurePath(name).suffix.lower() in SUFFIXES
 
 
 def load_image(source: Path | bytes, *, name: str = "", max_pixels: int = MAX_PIXELS) -> np.ndarray:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from emotiw_cli.errors import InputError
-from emotiw_cli.faces.images import ImageError, load_image, pixel_digest
+from emotiw_cli.faces.images import ImageError, is_picture, load_image, pixel_digest
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 TINY = np.array([[RED, GREEN, BLUE], [WHITE, (0, 0, 0), (10, 20, 30)]], dtype=np.uint8)
@@ -300,3 +300,11 @@ def test_only_the_plugin_of_the_format_is_imported(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['PIL.PngImagePlugin']"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.JPG", True), ("a.b.TiFF", True), ("a.gif", False), ("jpg", False), ("a.jpg/b", False)],
+)
+def test_pictures_are_told_by_their_ending(name: str, expected: bool) -> None:
+    assert is_picture(name) is expected

@@ -6,11 +6,12 @@ import zipfile
 from pathlib import Path
 
 from emotiw_cli.data.sources.fer2013 import is_pixel_header, open_fer2013
-from emotiw_cli.data.sources.files import Files, FolderFiles, ListedFiles, ZipFiles, is_picture
+from emotiw_cli.data.sources.files import Files, FolderFiles, ListedFiles, ZipFiles
 from emotiw_cli.data.sources.folders import FOLDER_LAYOUTS, open_folders, open_list
 from emotiw_cli.data.sources.source import Source, exclude_listed, read_lines, split_groups
 from emotiw_cli.data.sources.tables import find_table, open_table, read_header, table_layout
 from emotiw_cli.errors import InputError
+from emotiw_cli.faces.images import is_picture
 
 LAYOUTS: dict[str, str] = {
     "photos": "pictures without labels: a file, a folder, a zip, or a .txt with one path a line",

@@ -9,14 +9,11 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Protocol
 
 from emotiw_cli.errors import InputError
 from emotiw_cli.faces.images import ImageError
-
-PICTURES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-"""Name endings, in any case, that make a file a picture; its first bytes decide its format."""
 
 _ZIP_FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 
@@ -30,11 +27,6 @@ class Files(Protocol):
 
     def open(self, name: str) -> Path | bytes:
         """The file `name` as :func:`emotiw_cli.faces.images.load_image` takes it."""
-
-
-def is_picture(name: str) -> bool:
-    """Whether `name` ends like a picture's."""
-    return PurePosixPath(name).suffix.lower() in PICTURES
 
 
 def read_text(files: Files, name: str, limit: int = -1) -> str:

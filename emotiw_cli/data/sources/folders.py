@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from emotiw_cli.data.index import FaceRow
-from emotiw_cli.data.sources.files import Files, ListedFiles, is_picture
+from emotiw_cli.data.sources.files import Files, ListedFiles
 from emotiw_cli.data.sources.source import Source, make_source
 from emotiw_cli.data.sources.words import find_split, is_other_label, name_emotions
 from emotiw_cli.emotions import emotion_from_label
 from emotiw_cli.errors import InputError
+from emotiw_cli.faces.images import is_picture
 
 FOLDER_LAYOUTS = ("photos", "classes", "identities")
 

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from emotiw_cli.data.index import FaceRow
-from emotiw_cli.data.sources.files import Files, is_picture, read_text
+from emotiw_cli.data.sources.files import Files, read_text
 from emotiw_cli.data.sources.folders import FileReader
 from emotiw_cli.data.sources.lines import BadRowError, parse_header, parse_line, to_record
 from emotiw_cli.data.sources.source import BAD_ROW, MISSING, Source, make_source
 from emotiw_cli.data.sources.words import find_split, is_other_label, name_emotions
 from emotiw_cli.emotions import EMOTIONS, emotion_from_label, find_emotion
 from emotiw_cli.errors import InputError
+from emotiw_cli.faces.images import is_picture
 
 _FILE = ("file", "image name", "image", "filename", "path")
 _LABEL = ("label", "emotion")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emotiw_cli.data.sources.files import ListedFiles, ZipFiles, is_picture
+from emotiw_cli.data.sources.files import ListedFiles, ZipFiles
 from emotiw_cli.errors import InputError
 from emotiw_cli.faces.images import ImageError
 
@@ -58,11 +58,3 @@ def test_listed_files_may_be_missing(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"123")
     files = ListedFiles(tmp_path, ["a.png", "b.png", "c\0.png"])
     assert files.sizes == {"a.png": 3, "b.png": -1, "c\0.png": -1}
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("a.JPG", True), ("a.b.TiFF", True), ("a.gif", False), ("jpg", False), ("a.jpg/b", False)],
-)
-def test_pictures_are_told_by_their_ending(name: str, expected: bool) -> None:
-    assert is_picture(name) is expected
