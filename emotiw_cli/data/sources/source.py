@@ -113,9 +113,10 @@ def read_lines(path: Path) -> list[str]:
 def split_groups(source: Source, fraction: float, seed: int) -> Source:
     """Draw a validation split: a share of the groups, whole, or of each label's pictures.
 
-    Groups (subjects, films, identities) are never divided. Without groups, `fraction` of the
-    pictures of each label is drawn. The draw orders by SHA-256 of seed and name, so that it is
-    the same on every machine and with every library version.
+    Groups (subjects, films, identities) are never divided; among groups, a picture without one is
+    drawn by itself. Without groups, `fraction` of the pictures of each label is drawn. The draw
+    orders by SHA-256 of seed and name, so that it is the same on every machine and with every
+    library version.
 
     Parameters
     ----------
@@ -140,14 +141,14 @@ def split_groups(source: Source, fraction: float, seed: int) -> Source:
     grouped = any(row.group for row in usable)
     for row in usable:
         stratum = "" if grouped else row.label
-        strata.setdefault(stratum, set()).add(row.group if grouped else row.path)
+        strata.setdefault(stratum, set()).add(row.group or row.path)
     chosen: set[str] = set()
     for names in strata.values():
         share = round(fraction * len(names))
         chosen.update(sorted(names, key=draw)[: max(1, share) if grouped else share])
 
     def assign(row: FaceRow) -> FaceRow:
-        name = row.group if grouped else row.path
-        return replace(row, split="validation" if name in chosen else "train")
+        drawn = (row.group or row.path) in chosen
+        return replace(row, split="validation" if drawn else "train")
 
     return source.with_rows(assign, split_by_group=fraction, seed=seed)

@@ -53,6 +53,14 @@ def test_few_groups_give_one_at_least() -> None:
     assert len({row.group for row in split.rows if row.split == "validation"}) == 1
 
 
+def test_pictures_without_a_group_are_not_one() -> None:
+    rows = [FaceRow(0, f"{n}.png", group="S0" if n < 5 else "") for n in range(104)]
+    split = split_groups(source_of(rows), 0.2, seed=0)
+    alone = [row.split for row in split.rows if not row.group]
+    assert 19 <= alone.count("validation") <= 20
+    assert len({row.split for row in split.rows if row.group}) == 1
+
+
 def test_without_groups_each_label_gives_its_share() -> None:
     rows = [FaceRow(0, f"h{n}", label="happy") for n in range(10)]
     rows += [FaceRow(0, f"s{n}", label="sad") for n in range(20)]
