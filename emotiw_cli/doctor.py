@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from emotiw_cli import processors
 from emotiw_cli.errors import EmotiwError, MissingDependencyError
 
 OK, WARNING, FAULT = "ok", "warning", "fault"
@@ -208,8 +209,7 @@ def _absent(distribution: str) -> bool:
 
 
 def _processors() -> Check:
-    count = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else count
+    usable = processors.available()
     quota = _processor_quota()
     threads = os.environ.get("OMP_NUM_THREADS")
     found = f"{usable} processors, OMP_NUM_THREADS {threads or 'not set'}"

@@ -58,18 +58,18 @@ def evaluate_command(
     Pictures and subjects that members were trained on are refused (exit code 5). Pictures they
     were chosen on are measured, and the report says so.
     """
+    from emotiw_cli import processors
     from emotiw_cli.bundle.load import load_bundle
     from emotiw_cli.commands._console import print_json, progress, table
-    from emotiw_cli.data.stage import available_workers
     from emotiw_cli.evaluation.evaluate import evaluate
     from emotiw_cli.evaluation.source import find_faces
     from emotiw_cli.evaluation.write import REPORT, write_evaluation
 
-    processors = workers or available_workers()
-    loaded = load_bundle(bundle, work=work, threads=processors)
+    workers = workers or processors.available()
+    loaded = load_bundle(bundle, work=work, threads=workers)
     with progress("aligning", quiet=as_json) as bar:
         faces = find_faces(
-            work, data, loaded.spec, detect=detect, workers=processors, on_progress=bar.update
+            work, data, loaded.spec, detect=detect, workers=workers, on_progress=bar.update
         )
     with progress("faces", quiet=as_json) as bar:
         evaluation = evaluate(

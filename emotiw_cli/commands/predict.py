@@ -74,6 +74,7 @@ def predict_command(
     could; 4 or 8 if the bundle is missing or was tampered with; 6 if an output cannot be written;
     130 if interrupted.
     """
+    from emotiw_cli import processors
     from emotiw_cli.bundle.pictures import find_pictures
     from emotiw_cli.bundle.predict import predict_paths
     from emotiw_cli.bundle.result import STANDARD_OUTPUT, partial_of
@@ -91,7 +92,7 @@ def predict_command(
         bundle,
         work=work,
         detect=detect,
-        workers=workers or len(os.sched_getaffinity(0)),
+        workers=workers or processors.available(),
         draw=draw,
     )
     done: list[list[FacePrediction]] = []

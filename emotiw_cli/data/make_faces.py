@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from emotiw_cli import processors
 from emotiw_cli.artefact import (
     MANIFEST,
     Artefact,
@@ -32,7 +33,7 @@ from emotiw_cli.data.index import OK, FaceRow, read_index, write_index
 from emotiw_cli.data.pool import map_ordered
 from emotiw_cli.data.shards import shard_name, write_shard
 from emotiw_cli.data.sources.source import Source
-from emotiw_cli.data.stage import available_workers, clear, holds, keep_to_plan, sweep
+from emotiw_cli.data.stage import clear, holds, keep_to_plan, sweep
 from emotiw_cli.data.tally import Tally
 from emotiw_cli.errors import ArtefactError, InputError
 
@@ -197,7 +198,7 @@ def make_faces(
         _work(
             maker,
             missing,
-            workers or available_workers(),
+            workers or processors.available(),
             lambda done: on_progress(total - made + done, total),
         )
         tally, there = Tally(), 0

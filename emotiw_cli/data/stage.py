@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,11 +60,6 @@ def holds(path: Path, dataset: str, count: int) -> bool:
             return len(file[dataset]) == count
     except (OSError, KeyError):
         return False
-
-
-def available_workers() -> int:
-    """Number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _short(value: Any) -> str:
