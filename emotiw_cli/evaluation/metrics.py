@@ -123,10 +123,12 @@ def losses(posteriors: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def log_loss(posteriors: np.ndarray, targets: np.ndarray) -> float:
-    """Mean of :func:`losses` over the faces that have a target, in nats; NaN if none has."""
-    values = losses(posteriors, targets)
-    known = ~np.isnan(values)
-    return float(values[known].mean()) if known.any() else float("nan")
+    """Mean of :func:`losses` over the faces that have a target, in nats; NaN if none has.
+
+    A posterior that is not finite makes it NaN: a system that fails on a face is not let off.
+    """
+    known = ~np.isnan(targets).any(axis=-1)
+    return float(losses(posteriors, targets)[known].mean()) if known.any() else float("nan")
 
 
 @dataclass(frozen=True)

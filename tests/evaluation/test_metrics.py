@@ -86,6 +86,15 @@ def test_log_loss_of_a_certain_error_is_finite() -> None:
     )
 
 
+def test_log_loss_lets_no_failed_posterior_off() -> None:
+    posteriors = np.full((2, 7), np.nan)
+    posteriors[0] = 1 / 7
+    assert np.isnan(metrics.log_loss(posteriors, metrics.one_hot(np.array([0, 1]))))
+    assert metrics.log_loss(posteriors, metrics.one_hot(np.array([0, -1]))) == pytest.approx(
+        np.log(7)
+    )
+
+
 def test_log_loss_without_targets_is_undefined() -> None:
     assert np.isnan(metrics.log_loss(_posteriors([[1.0]]), np.full((1, 7), np.nan)))
 
