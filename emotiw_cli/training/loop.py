@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -48,23 +49,28 @@ class Balance:
     @classmethod
     def of(cls, targets: np.ndarray, recipe: Recipe) -> Balance:
         """For (n, C) target distributions."""
-        share = targets.mean(0).clip(1e-6)
-        share = share / share.sum()
+        share = _shares(targets, np.ones(len(targets)))
         classes = len(share)
         loss, offset = np.ones(classes), np.zeros(classes)
         draw, prior = None, share
         if recipe.imbalance == "weighted":
             loss = share**-recipe.strength
             loss = loss / (share * loss).sum()
-            prior = share * loss
+            prior = _shares(targets, targets @ loss)
         elif recipe.imbalance == "balanced":
             draw = targets @ share**-recipe.strength
-            prior = (targets * draw[:, None]).sum(0) / draw.sum()
+            prior = _shares(targets, draw)
         elif recipe.imbalance == "logit-adjusted":
             offset = recipe.strength * np.log(share)
             prior = share ** (1 - recipe.strength)
             prior = prior / prior.sum()
         return cls(loss.astype(np.float32), offset.astype(np.float32), draw, prior)
+
+
+def _shares(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Class shares (C,) of faces that count for `weights` (n,); none is zero, for they divide."""
+    share = (weights @ targets / weights.sum()).clip(1e-6)
+    return share / share.sum()
 
 
 def fit(
@@ -112,8 +118,7 @@ def fit(
     total = per_epoch * recipe.epochs
     torch.manual_seed(recipe.seed)  # dropout masks; the same on every process
     net.to(device).to(memory_format=torch.channels_last)
-    for name, parameter in net.named_parameters():
-        parameter.requires_grad = not name.startswith(recipe.freeze or ("\0",))
+    _freeze(net, recipe)
     optimizer = _optimizer(net, recipe)
     average = {k: v.clone() for k, v in net.state_dict().items()} if recipe.ema else None
     state: dict[str, Any] = {"step": 0, "loss": 0.0, "history": [], "best": None, "stale": 0}
@@ -237,8 +242,9 @@ def _end_of_epoch(
     state["history"].append(dict(line))
     state["loss"] = 0.0
     score = -figures[better] if better.endswith("loss") else figures[better]
-    # Written so that without validation faces, where scores are not numbers, the last one stays.
-    if state["best"] is None or not score <= state["best"]:
+    # Without validation faces no score is a number, and the last weights stay; a training that
+    # diverges later loses nothing.
+    if state["best"] is None or math.isnan(state["best"]) or score > state["best"]:
         state["best"], state["stale"] = score, 0
         best.clear()
         best.update({k: v.detach().cpu().clone() for k, v in net.state_dict().items()})
@@ -250,6 +256,20 @@ def _end_of_epoch(
 
 def _exhausted(state: dict[str, Any], recipe: Recipe) -> bool:
     return 0 < recipe.patience <= state["stale"]
+
+
+def _freeze(net: nn.Module, recipe: Recipe) -> None:
+    parameters = dict(net.named_parameters())
+    for start in recipe.freeze:
+        if not any(name.startswith(start) for name in parameters):
+            raise InputError(
+                f"--freeze {start}: no parameter of {recipe.net} begins so; they begin with "
+                f"{', '.join(dict.fromkeys(name.split('.')[0] for name in parameters))}."
+            )
+    for name, parameter in parameters.items():
+        parameter.requires_grad = not name.startswith(recipe.freeze)
+    if not any(parameter.requires_grad for parameter in parameters.values()):
+        raise InputError("--freeze leaves nothing to train; leave something out of it.")
 
 
 def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -198,6 +198,14 @@ def test_without_validation_faces_the_last_weights_stay(make_faces: Callable[...
     assert_equal(weights(model), {name: value.contiguous() for name, value in last.items()})
 
 
+def test_a_freeze_that_names_nothing_or_all_is_refused(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    with pytest.raises(InputError, match=r"--freeze conv1: .* begin with stem, blocks, head"):
+        run(work, "m", replace(TINY, freeze=("conv1",)))
+    with pytest.raises(InputError, match="nothing to train"):
+        run(work, "n", replace(TINY, freeze=("stem", "blocks", "head")))
+
+
 def test_a_cascade_inherits_what_was_seen(make_faces: Callable[..., Path], tmp_path: Path) -> None:
     work = make_faces()
     short = replace(TINY, epochs=1, freeze=("stem", "blocks"))
