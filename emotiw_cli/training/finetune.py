@@ -83,10 +83,9 @@ def emotion_task(faces: FaceSet, *, hard: bool) -> Task:
     labels = np.array([_label(faces.row(place)) for place in validation], np.int64)
 
     def figures(posterior: np.ndarray) -> dict[str, float]:
-        labelled = labels >= 0
-        if not labelled.any():
-            return {"accuracy": float("nan"), "log_loss": float("nan")}
-        confusion = confusion_matrix(labels[labelled], predictions(posterior[labelled]))
+        if not validation:
+            return dict.fromkeys(("accuracy", "macro_f1", "log_loss"), float("nan"))
+        confusion = confusion_matrix(labels, predictions(posterior))
         return {
             "accuracy": float(accuracy(confusion)),
             "macro_f1": float(macro_f1(confusion)),

@@ -83,7 +83,7 @@ def identity_task(faces: FaceSet, seed: int) -> Task:
 
     def figures(seen: np.ndarray) -> dict[str, float]:
         if not validation:
-            return {"accuracy": float("nan"), "log_loss": float("nan")}
+            return dict.fromkeys(("accuracy", "log_loss", "equal_error_rate"), float("nan"))
         posterior, embeddings = seen[:, : len(classes)], seen[:, len(classes) :]
         return {
             "accuracy": float((posterior.argmax(1) == labels).mean()),
@@ -100,7 +100,10 @@ def identity_task(faces: FaceSet, seed: int) -> Task:
         "accuracy",
         figures,
         look,
-        {"identities": len(classes)},
+        {
+            "identities": len(classes),
+            "left_out_of_unknown_identity": len(held_out) - len(validation),
+        },
     )
 
 
