@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import MissingDependencyError
-
-_CLASSES = 7
 
 
 def ensemble_command(
@@ -139,9 +138,9 @@ def _shares(text: str) -> tuple[float, ...] | None:
         shares = tuple(float(part) for part in text.split(","))
     except ValueError:
         shares = ()
-    if len(shares) != _CLASSES or not all(0 < share < float("inf") for share in shares):
+    if len(shares) != len(EMOTIONS) or not all(0 < share < float("inf") for share in shares):
         raise typer.BadParameter(
-            f"write even or {_CLASSES} positive numbers separated by commas, not {text!r}",
+            f"write even or {len(EMOTIONS)} positive numbers separated by commas, not {text!r}",
             param_hint="--prior-target",
         )
     return tuple(share / sum(shares) for share in shares)
