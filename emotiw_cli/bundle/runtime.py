@@ -56,13 +56,16 @@ def open_all(openings: Sequence[Opening]) -> None:
     ONNX Runtime prepares a session for longer than it reads a face, and without the interpreter
     lock. A thread for each would be no sooner done: every one would touch fresh memory (twice the
     page faults) where one uses again what the member before has left.
+
+    A program that ends meanwhile, with an error say, waits for the thread: ONNX Runtime crashes
+    when it is cut off in the middle of a session.
     """
 
     def one_by_one() -> None:
         for opening in openings:
             opening.open()
 
-    threading.Thread(target=one_by_one, daemon=True).start()
+    threading.Thread(target=one_by_one).start()
 
 
 def open_session(model: bytes, path: Path) -> onnxruntime.InferenceSession:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +122,23 @@ def test_members_of_one_radius_share_their_codes(
 def test_a_face_of_another_shape_is_refused(bundle: Bundle, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"\(60, 48, 3\) uint8"):
         bundle.posteriors([np.zeros(shape, np.uint8)])
+
+
+def test_a_program_that_ends_waits_for_the_members_being_opened() -> None:
+    """ONNX Runtime aborts a process that ends in the middle of making a session."""
+    program = """
+import time
+from pathlib import Path
+from emotiw_cli.bundle.runtime import Opening, open_all
+
+def read():
+    time.sleep(0.3)
+    print("read to the end")
+    return b""
+
+open_all([Opening(read, Path("member.onnx"))])
+raise SystemExit(8)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 8
+    assert done.stdout == "read to the end\n"
