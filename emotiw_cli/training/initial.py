@@ -10,7 +10,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from emotiw_cli.artefact import Artefact, check_fresh, open_artefact, reference, sha256
+from emotiw_cli.artefact import (
+    Artefact,
+    check_fresh,
+    open_artefact,
+    read_json,
+    reference,
+    sha256,
+)
 from emotiw_cli.errors import InputError
 from emotiw_cli.nets.mobilenet_v1 import MobileNetV1, is_folded, unfold
 from emotiw_cli.nets.tfjs import mobilenet_v1_from_tfjs, read_tfjs
@@ -44,12 +51,15 @@ def find_initial(text: str, work: Path) -> Initial:
     return Initial(reference(artefact), artefact.folder / WEIGHTS, artefact)
 
 
-def load_initial(net: nn.Module, initial: Initial, faces: Tensor) -> dict[str, list[str]]:
+def load_initial(
+    net: nn.Module, initial: Initial, faces: Tensor, classes: tuple[str, ...]
+) -> dict[str, list[str]]:
     """Load what fits into `net`; a head for other classes is left as it is.
 
     Parameters
     ----------
     faces : a few hundred inputs, for weights with folded normalisation.
+    classes : names of the net's logits. Seven identities are as many as seven emotions.
 
     Returns
     -------
@@ -64,6 +74,10 @@ def load_initial(net: nn.Module, initial: Initial, faces: Tensor) -> dict[str, l
     if isinstance(net, MobileNetV1) and is_folded(tensors):
         matched = unfold(net, tensors, faces)
         return {"matched": matched, "left": ["head.weight", "head.bias"]}
+    if initial.artefact is not None:
+        earlier = read_json(initial.artefact.folder / "model.json").get("classes", [])
+        if tuple(earlier) != classes:
+            tensors = {k: v for k, v in tensors.items() if not k.startswith("head.")}
     own = net.state_dict()
     left = [name for name, value in own.items() if _shape(tensors, name) != value.shape]
     misfits = [name for name in left if not name.startswith("head.")]

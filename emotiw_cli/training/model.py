@@ -105,6 +105,8 @@ def train_model(
     folder = folder_of(work, "models", name)
     with exclusive(folder) if process.leads else nullcontext():
         if overwrite and process.leads:
+            # The manifest first: what is half removed must not count as finished.
+            (folder / MANIFEST).unlink(missing_ok=True)
             for path in folder.iterdir():
                 if path.is_dir():
                     shutil.rmtree(path)
@@ -165,7 +167,7 @@ def _train(
     if initial is not None:
         some = np.linspace(0, len(task.training) - 1, min(_UNFOLDING_FACES, len(task.training)))
         examples = np.concatenate([crops(task.training[int(place)])[:1] for place in some])
-        loaded = load_initial(net, initial, torch.from_numpy(examples))
+        loaded = load_initial(net, initial, torch.from_numpy(examples), task.classes)
     balance = Balance.of(task.targets, recipe)
     samples = Samples(
         faces,

@@ -179,14 +179,17 @@ def test_finished_models_are_kept_and_other_plans_refused(make_faces: Callable[.
 
 
 def test_init_loads_all_but_a_head_of_other_classes(make_faces: Callable[..., Path]) -> None:
-    work = make_faces("people", identities=True, seed=5)
-    make_folder = work / "faces"
-    assert make_folder.is_dir()
+    make_faces("people", identities=True, seed=5)
+    work = make_faces()
     short = replace(TINY, epochs=1)
     with joined("cpu", 1) as process:
         people = pretrain(work, ["people"], "backbone", short, process=process)
     assert people.manifest["counts"]["identities"] == 7
     assert 0 <= people.manifest["metrics"]["equal_error_rate"] <= 1
+    of_identities = run(work, "m", short, init="backbone")
+    assert of_identities.manifest["parameters"]["loaded"]["left"] == ["head.weight", "head.bias"]
+    of_emotions = run(work, "n", short, init="m")
+    assert of_emotions.manifest["parameters"]["loaded"]["left"] == []
 
 
 def test_without_validation_faces_the_last_weights_stay(make_faces: Callable[..., Path]) -> None:
