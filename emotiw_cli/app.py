@@ -6,8 +6,11 @@ A verb's module is imported only when that verb is called, so ``emotiw --help`` 
 from __future__ import annotations
 
 import difflib
+import errno
 import importlib
+import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -57,16 +60,34 @@ class LazyVerbs(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except EmotiwError as error:
             print(f"emotiw: {error}", file=sys.stderr)
             raise typer.Exit(error.exit_code) from error
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise _disk_full(error) from error
         except KeyboardInterrupt as interrupt:
             print(
                 "emotiw: interrupted; run the same command again to go on from there.",
                 file=sys.stderr,
             )
             raise typer.Exit(INTERRUPTED) from interrupt
+
+
+def _disk_full(error: OSError) -> typer.Exit:
+    """Say which file the disk has no room for; it is standard output if the error names none."""
+    from emotiw_cli.artefact import output_error
+
+    if error.filename is None:
+        # What is still buffered would be tried again, and fail again, as the program ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    refusal = output_error(Path(error.filename or "standard output"), error)
+    print(f"emotiw: {refusal}", file=sys.stderr)
+    return typer.Exit(refusal.exit_code)
 
 
 app = typer.Typer(
@@ -97,6 +118,10 @@ def _root(
 
 def main() -> None:
     """Run the command line."""
+    # A job runner may start programs without one or another; the order gives each its number.
+    for stream, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, open(os.devnull, mode))  # noqa: SIM115 (open to the end)
     # A terminal or file name that is not UTF-8 is no reason to fail.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     app(prog_name="emotiw")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -178,3 +179,21 @@ def test_doctor_ends_quietly_though_it_has_torch_loaded() -> None:
         [*EMOTIW, "doctor", "--json"], capture_output=True, text=True, check=False
     )
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("arguments", [["--json"], []])
+def test_a_full_disk_behind_standard_output_is_one_sentence(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*EMOTIW, "status", *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 6
+    assert done.stderr.startswith("emotiw: standard output cannot be written: the disk is full")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_standard_streams_may_be_closed(tmp_path: Path) -> None:
+    program = f"exec {shlex.join(EMOTIW)} predict nothing.jpg --csv rows.csv <&- >&- 2>&-"
+    done = subprocess.run(["sh", "-c", program], cwd=tmp_path)
+    assert done.returncode in (3, 4)  # no such picture; or no default bundle
