@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from emotiw_cli.artefact import landing, make_folder, write_json
+from emotiw_cli.artefact import landing_file, make_folder, write_json
 from emotiw_cli.errors import ArtefactError
 
 CHECKPOINT = "checkpoint.pt"
@@ -16,10 +17,15 @@ PROGRESS = "progress.json"
 
 
 def save_checkpoint(folder: Path, state: dict[str, Any], progress: dict[str, int]) -> None:
-    """Write tensors, numbers, strings, lists and dictionaries of them; and how far it is."""
+    """Write tensors, numbers, strings, lists and dictionaries of them; and how far it is.
+
+    The file is made in memory: torch that meets a full disk raises an error that does not say so.
+    """
     make_folder(folder)
-    with landing(folder / CHECKPOINT) as temporary:
-        torch.save(state, temporary)
+    content = io.BytesIO()
+    torch.save(state, content)
+    with landing_file(folder / CHECKPOINT) as file:
+        file.write(content.getbuffer())
     write_json(folder / PROGRESS, progress)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from emotiw_cli.artefact import (
@@ -21,7 +21,6 @@ from emotiw_cli.artefact import (
     Artefact,
     exclusive,
     folder_of,
-    landing,
     landing_file,
     open_artefact,
     write_json,
@@ -244,6 +243,13 @@ def _seen_by(
     )
 
 
+def write_weights(path: Path, net: nn.Module) -> None:
+    """Write the tensors of `net` as safetensors, made in memory as checkpoints are."""
+    state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+    with landing_file(path) as file:
+        file.write(save(state))
+
+
 def _write_files(
     folder: Path,
     net: nn.Module,
@@ -253,9 +259,7 @@ def _write_files(
     balance: Balance,
     history: History,
 ) -> None:
-    with landing(folder / WEIGHTS) as temporary:
-        state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
-        save_file(state, temporary)
+    write_weights(folder / WEIGHTS, net)
     write_json(
         folder / "model.json",
         {
