@@ -101,6 +101,7 @@ def emotion_task(faces: FaceSet, *, hard: bool) -> Task:
         "log_loss",
         figures,
         counts={"left_out_as_identical_to_validation": len(candidates) - len(training)},
+        options={"hard": True} if hard else {},
     )
 
 

@@ -175,7 +175,7 @@ def fit(
                 # Its own, or each iterator made would move the generator of the dropout masks.
                 generator=torch.Generator(),
             )
-            runner.train()
+            _train_mode(net)
             for inputs, positions in loader:
                 for group in optimizer.param_groups:
                     group["lr"] = recipe.rate(state["step"] / per_epoch)
@@ -256,6 +256,15 @@ def _end_of_epoch(
 
 def _exhausted(state: dict[str, Any], recipe: Recipe) -> bool:
     return 0 < recipe.patience <= state["stale"]
+
+
+def _train_mode(net: nn.Module) -> None:
+    """Training mode, but for frozen layers: their normalisation keeps its statistics too."""
+    net.train()
+    for module in net.modules():
+        own = list(module.parameters(recurse=False))
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()
 
 
 def _freeze(net: nn.Module, recipe: Recipe) -> None:

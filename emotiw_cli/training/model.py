@@ -54,6 +54,7 @@ class Task:
     figures : what `look` gives of the validation faces → figures.
     look : what to take of the net: (net, (k, 3, s, s)) → (k, C …), the posterior first.
     counts : for the manifest.
+    options : choices beyond the recipe that make it another training.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Task:
     figures: Callable[[np.ndarray], dict[str, float]]
     look: Callable[[nn.Module, Tensor], Tensor] = softmax
     counts: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _train(
             "label or votes; check `emotiw align`'s summary."
         )
     inputs = [*faces.inputs, *([initial.reference] if initial else [])]
-    plan = {"task": task.name, "recipe": recipe.to_json(), "inputs": inputs}
+    plan = {"task": task.name, "recipe": recipe.to_json(), "inputs": inputs, **task.options}
     digest = plan_digest(plan)
     if (folder / MANIFEST).is_file():
         made = open_artefact(work, "models", folder.name)
