@@ -12,6 +12,7 @@ import numpy as np
 from emotiw_cli.artefact import (
     MANIFEST,
     Artefact,
+    check_fresh,
     exclusive,
     folder_of,
     open_artefact,
@@ -66,6 +67,8 @@ def make_bundle(
         posteriors; or if `name` is a bundle of others and `overwrite` is not set.
     """
     models = [open_artefact(work, "models", member) for member in members]
+    for model in models:
+        check_fresh(model, work)
     inputs = [reference(model) for model in models]
     parameters = {"plan": plan.to_json(), "version": version}
     folder = folder_of(work, "bundles", name)

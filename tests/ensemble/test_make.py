@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from toy import change_validation, finish_model, toy_faces, write_linear_net
 
-from emotiw_cli.artefact import exclusive, open_artefact, read_json
+from emotiw_cli.artefact import MANIFEST, exclusive, open_artefact, read_json, write_json
 from emotiw_cli.bundle.load import load_bundle, verify_bundle
 from emotiw_cli.bundle.seen import Seen, digest_numbers
 from emotiw_cli.data.faces import Faces
@@ -150,6 +150,16 @@ def test_faces_that_are_gone_leave_the_nets_unchecked(work: Path) -> None:
 def test_missing_member(work: Path) -> None:
     with pytest.raises(ArtefactError, match=r"does not exist \(there are: fair, good, poor\)"):
         make_bundle(work, "trio", ["best"], Plan())
+
+
+def test_stale_members_are_refused_also_by_a_bundle_that_is_made(work: Path) -> None:
+    make_bundle(work, "trio", MEMBERS, Plan())
+    manifest = work / "faces" / "toy" / MANIFEST
+    write_json(manifest, {**read_json(manifest), "digest": "of other faces"})
+    for name in ("trio", "new"):
+        with pytest.raises(ArtefactError, match="good is stale: faces/toy has changed since"):
+            make_bundle(work, name, MEMBERS, Plan())
+    assert not (work / "bundles" / "new").exists()
 
 
 def test_subjects_are_named_and_kept_in_one_fold(tmp_path: Path) -> None:
