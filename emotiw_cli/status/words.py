@@ -21,7 +21,7 @@ def headline(node: Node) -> str:
             parts.append(f"{counts['faces']:,} faces of {counts.get('inputs', 0):,} pictures")
         parts += [size] if size else []
     elif node.kind == "codes":
-        parts = [f"radius {parameters.get('radius')}"]
+        parts = [f"radius {parameters['radius']}"] if "radius" in parameters else []
         parts += [f"{counts['faces']:,} faces"] if "faces" in counts else []
     elif node.kind == "models":
         recipe = parameters.get("recipe", {})

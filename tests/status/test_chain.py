@@ -125,7 +125,8 @@ def test_half_written_codes_tell_their_shards(work: Path) -> None:
     folder.mkdir()
     write_json(folder / "plan.json", {"radius": 1, "faces": faces.digest})
     (folder / "shard-00000.h5").touch()
-    assert read_chain(work)["codes/two-r1"].note == "1 of 2 shards"
+    node = read_chain(work)["codes/two-r1"]
+    assert (headline(node), node.note) == ("", "1 of 2 shards")
 
 
 def test_a_half_trained_model_tells_its_epoch(work: Path) -> None:
