@@ -93,7 +93,7 @@ def find_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Path:
             "this emotiw was installed without its default bundle; install a release, or name a "
             "bundle with --bundle."
         )
-    there = sorted({*SHIPPED, *(path.name for path in made.parent.glob("[!.]*"))})
+    there = sorted({*SHIPPED, *(path.parent.name for path in made.parent.glob(f"[!.]*/{SPEC}"))})
     known = f"there are: {', '.join(there)}" if there else "there are none yet"
     raise ArtefactError(
         f"there is no bundle {text!r} ({known}); give a name, a bundle's folder, or make one with "
