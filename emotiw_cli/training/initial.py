@@ -18,7 +18,7 @@ from emotiw_cli.artefact import (
     reference,
     sha256,
 )
-from emotiw_cli.errors import InputError
+from emotiw_cli.errors import ArtefactError, InputError, TamperedError
 from emotiw_cli.nets.mobilenet_v1 import MobileNetV1, is_folded, unfold
 from emotiw_cli.nets.tfjs import mobilenet_v1_from_tfjs, read_tfjs
 
@@ -48,7 +48,14 @@ def find_initial(text: str, work: Path) -> Initial:
         return Initial({"kind": "file", "name": path.name, "digest": sha256(path)}, path)
     artefact = open_artefact(work, "models", text)
     check_fresh(artefact, work)
-    return Initial(reference(artefact), artefact.folder / WEIGHTS, artefact)
+    path = artefact.folder / WEIGHTS
+    if not path.is_file():
+        raise ArtefactError(f"{path} is missing; train {text} again.")
+    if sha256(path) != artefact.manifest["outputs"][WEIGHTS]:
+        raise TamperedError(
+            f"{path} is not the file its manifest records; train {text} again or restore the file."
+        )
+    return Initial(reference(artefact), path, artefact)
 
 
 def load_initial(
