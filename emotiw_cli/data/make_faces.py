@@ -41,6 +41,9 @@ INPUTS_PER_SHARD = 1024
 SHARD_BYTES = 1 << 27
 """Shards of large faces hold fewer inputs, so that no shard is larger than this."""
 
+MAX_SIDE = 4096
+"""Longest side of a face: more is a slip of the keyboard, and no picture would fit in memory."""
+
 SFEW_SIZE = (143, 181)
 """Width and height of SFEW's aligned faces, the default."""
 
@@ -166,6 +169,8 @@ def make_faces(
         )
     if min(size) < 1 or (detail is not None and detail < 1):
         raise InputError("faces need at least one pixel; give a larger --size or --detail.")
+    if max(size) > MAX_SIDE:
+        raise InputError(f"faces have at most {MAX_SIDE} pixels a side; give a smaller --size.")
     if inputs_per_shard is None:
         inputs_per_shard = min(INPUTS_PER_SHARD, max(1, SHARD_BYTES // (size[0] * size[1] * 3)))
     parameters = {

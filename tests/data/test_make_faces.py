@@ -184,6 +184,15 @@ def test_shares_that_are_none(make_set: MakeSet, tmp_path: Path) -> None:
             crops(make_set(FOURTEEN), tmp_path, share=share)
 
 
+@pytest.mark.parametrize("size", [(0, 9), (9, 4097)])
+def test_sizes_that_no_face_can_have(
+    make_set: MakeSet, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    with pytest.raises(InputError, match="--size"):
+        make_faces(open_source(make_set(FOURTEEN)), tmp_path / "faces", size=size)
+    assert not (tmp_path / "faces").exists()
+
+
 def test_bad_pictures_are_rows_with_a_status(
     make_set: MakeSet, tmp_path: Path, photo: Path
 ) -> None:
