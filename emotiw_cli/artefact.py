@@ -30,8 +30,8 @@ MANIFEST = "manifest.json"
 KINDS = ("faces", "codes", "models", "bundles")
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
-    "codes": "emotiw map FACES --radius R",
-    "models": "emotiw pretrain or emotiw finetune with --name {name}",
+    "codes": "emotiw map {faces} --radius {radius}",
+    "models": "emotiw pretrain … --name {name}` or `emotiw finetune … --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (
@@ -45,6 +45,12 @@ _LIBRARIES = (
     "torch",
     "torchvision",
 )
+
+
+def _maker(kind: str, name: str) -> str:
+    """The command that makes an artefact."""
+    faces, _, radius = name.rpartition("-r")  # codes are called FACES-rRADIUS
+    return _MAKERS[kind].format(name=name, faces=faces, radius=radius)
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
@@ -192,7 +198,7 @@ def open_artefact(work: Path, kind: str, name: str) -> Artefact:
         If it is missing, half-written, or written by a newer schema.
     """
     folder = folder_of(work, kind, name)
-    remedy = _MAKERS[kind].format(name=name)
+    remedy = _maker(kind, name)
     if not folder.is_dir():
         there = sorted(p.name for p in (work / kind).glob("*") if (p / MANIFEST).is_file())
         known = f" (there are: {', '.join(there)})" if there else ""
@@ -226,7 +232,7 @@ def check_fresh(artefact: Artefact, work: Path) -> None:
     for stale in stale_inputs(artefact, work):
         raise ArtefactError(
             f"{artefact.folder} is stale: {stale} has changed since; make it again with "
-            f"`{_MAKERS[artefact.kind].format(name=artefact.name)}`."
+            f"`{_maker(artefact.kind, artefact.name)}`."
         )
 
 

@@ -288,3 +288,18 @@ class TestFreshness:
         assert stale_inputs(codes, tmp_path) == []
         codes.manifest["inputs"].append({"kind": "file", "name": "a.zip", "digest": "0"})
         assert stale_inputs(codes, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "remedy"),
+    [
+        ("codes", "my-run-r5", "with `emotiw map my-run --radius 5`."),
+        ("models", "m", "with `emotiw pretrain … --name m` or `emotiw finetune … --name m`."),
+    ],
+)
+def test_what_is_missing_comes_with_the_command_that_makes_it(
+    tmp_path: Path, kind: str, name: str, remedy: str
+) -> None:
+    with pytest.raises(ArtefactError) as refused:
+        open_artefact(tmp_path, kind, name)
+    assert str(refused.value).endswith(remedy)
