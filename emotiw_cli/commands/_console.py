@@ -124,7 +124,7 @@ def table(title: str, rows: Mapping[str, Any]) -> None:
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_value(part)}" for name, part in value.items())
+        return ", ".join(f"{name} {_value(part) or '–'}" for name, part in value.items())
     if isinstance(value, float):
         return f"{value:.4g}"
     return "" if value is None else str(value)

@@ -54,3 +54,8 @@ def test_json_is_readable_and_whole(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "é" in out
     assert json.loads(out) == {"name": "é", "faces": [1, 2]}
+
+
+def test_a_part_without_a_value_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    table("Evaluated", {"recall": {"happy": 0.5, "sad": None}})
+    assert "happy 0.5, sad –" in capsys.readouterr().out
