@@ -69,6 +69,12 @@ class EnsembleWeights:
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
 
+    @property
+    def counting(self) -> tuple[int, ...]:
+        """Numbers of the members with any weight: the others need not be run."""
+        columns = self.values.reshape(len(self.values), -1)
+        return tuple(np.flatnonzero((columns > 0).any(axis=1)).tolist())
+
     @classmethod
     def equal(cls, members: int) -> EnsembleWeights:
         """The same weight for each of `members`."""

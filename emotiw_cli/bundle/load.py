@@ -38,8 +38,8 @@ def load_bundle(
         bundle's folder.
     work : the workspace.
     threads : how many chunks of faces the bundle works on at once.
-    wait : return only when every member is verified and ready. If False, members get ready in
-        the background, and what is wrong with one is raised by :meth:`Bundle.wait` or by the
+    wait : return only when every member that has a weight is ready. If False, members get ready
+        in the background, and what is wrong with one is raised by :meth:`Bundle.wait` or by the
         first posteriors.
 
     Raises
@@ -51,14 +51,15 @@ def load_bundle(
     """
     folder = find_bundle(name_or_path, work)
     spec = _read_spec(folder)
-    members = {member.file for member in spec.members}
     openings = [
         Opening(lambda file=member.file: _read(folder, spec, file), folder / member.file)  # type: ignore[misc]
         for member in spec.members
     ]
-    open_all(openings)
+    counting = [openings[number] for number in spec.weights.counting]
+    open_all(counting)
+    opened = {spec.members[number].file for number in spec.weights.counting}
     for name in spec.files:
-        if name not in members:
+        if name not in opened:
             _read(folder, spec, name)
     bundle = Bundle(folder, spec, openings, threads)
     return bundle.wait() if wait else bundle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,10 +32,13 @@ class Opening:
         self._read, self._path = read, path
         self._session: onnxruntime.InferenceSession | None = None
         self._error: Exception | None = None
+        self._begun = False
         self._done = threading.Event()
 
     def session(self) -> onnxruntime.InferenceSession:
         """The session, as soon as it is ready; or what went wrong is raised."""
+        if not self._begun:
+            self.open()
         self._done.wait()
         if self._error is not None:
             raise self._error
@@ -42,6 +46,7 @@ class Opening:
 
     def open(self) -> None:
         """Make the session."""
+        self._begun = True
         try:
             self._session = open_session(self._read(), self._path)
         except Exception as error:
@@ -65,6 +70,8 @@ def open_all(openings: Sequence[Opening]) -> None:
         for opening in openings:
             opening.open()
 
+    for opening in openings:
+        opening._begun = True
     threading.Thread(target=one_by_one).start()
 
 
@@ -110,15 +117,15 @@ class Bundle:
         self._openings = tuple(openings)
 
     def wait(self) -> Bundle:
-        """Return the bundle when all members are ready.
+        """Return the bundle when all members that have a weight are ready.
 
         Raises
         ------
         TamperedError, ArtefactError
             If a member's file is not the one recorded, or cannot be run.
         """
-        for opening in self._openings:
-            opening.session()
+        for number in self.spec.weights.counting:
+            self._openings[number].session()
         return self
 
     def posteriors(self, faces: Sequence[np.ndarray]) -> np.ndarray:
@@ -132,7 +139,10 @@ class Bundle:
         -------
         (n, 7) float64 in the order of :data:`EMOTIONS`; rows sum to one.
         """
-        return self.spec.fuse(self.member_posteriors(faces))
+        counting = self.spec.weights.counting
+        posteriors = np.full((len(self.spec.members), len(faces), len(EMOTIONS)), np.nan)
+        posteriors[list(counting)] = self._posteriors(faces, counting)
+        return self.spec.fuse(posteriors)
 
     def member_posteriors(self, faces: Sequence[np.ndarray]) -> np.ndarray:
         """Each member's posterior of each face: the mean over the crops it looks at.
@@ -145,6 +155,9 @@ class Bundle:
         -------
         (m, n, 7) float64 in the order of ``spec.members`` and :data:`EMOTIONS`.
         """
+        return self._posteriors(faces, range(len(self.spec.members)))
+
+    def _posteriors(self, faces: Sequence[np.ndarray], members: Sequence[int]) -> np.ndarray:
         width, height = self.spec.face_size
         for face in faces:
             if face.shape != (height, width, 3) or face.dtype != np.uint8:
@@ -152,23 +165,26 @@ class Bundle:
                     f"a face of bundle {self.spec.name} is ({height}, {width}, 3) uint8, "
                     f"not {face.shape} {face.dtype}"
                 )
+        for number in members:
+            self._openings[number].session()
         chunks = [faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)]
+        work = functools.partial(self._chunk_posteriors, members)
         if self.threads > 1 and len(chunks) > 1:
             from concurrent.futures import ThreadPoolExecutor  # slow to import, seldom needed
 
             with ThreadPoolExecutor(self.threads) as pool:
-                done = list(pool.map(self._chunk_posteriors, chunks))
+                done = list(pool.map(work, chunks))
         else:
-            done = [self._chunk_posteriors(chunk) for chunk in chunks]
-        nothing = np.empty((len(self.spec.members), 0, len(EMOTIONS)))
+            done = [work(chunk) for chunk in chunks]
+        nothing = np.empty((len(members), 0, len(EMOTIONS)))
         return np.concatenate([nothing, *done], axis=1)
 
-    def _chunk_posteriors(self, faces: Sequence[np.ndarray]) -> np.ndarray:
+    def _chunk_posteriors(self, members: Sequence[int], faces: Sequence[np.ndarray]) -> np.ndarray:
         raw: dict[int, list[np.ndarray]] = {}  # by radius: members of one radius share its codes
         return np.stack(
             [
-                _posteriors(opening.session(), member, faces, raw)
-                for opening, member in zip(self._openings, self.spec.members, strict=True)
+                _posteriors(self._openings[number].session(), self.spec.members[number], faces, raw)
+                for number in members
             ]
         )
 

@@ -9,6 +9,8 @@ from emotiw_cli.evaluation.metrics import FLOOR
 
 TOLERANCE = 1e-6
 """Nats of mean log-loss that the fitted weights may be above the optimum."""
+IDLE = 1e-3
+"""A weight below this that the loss would rather see fall is set to zero."""
 _ITERATIONS = 50_000
 
 
@@ -48,4 +50,8 @@ def log_loss_weights(
             break
         weights = weights * gains
         weights /= weights.sum()
+    if len(share):
+        # A member that gains nothing ends near zero, never at it; at zero it need not be run.
+        idle = (weights < IDLE) & (likelihood @ (share / (weights @ likelihood)) < 1)
+        weights = np.where(idle, 0, weights) / weights[~idle].sum()
     return EnsembleWeights("member", weights)
