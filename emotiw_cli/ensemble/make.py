@@ -88,14 +88,16 @@ def make_bundle(
         fit = fit_ensemble(read, plan)
         _clear(folder)
         on_step(STEPS[2])
-        spec = _specification(name, version, fit)
+        ancestors = lineage(work, models)
+        licences = sorted({text for one in ancestors for text in one.manifest.get("licences", [])})
+        spec = _specification(name, version, fit, licences)
         nets = [model.folder / "model.onnx" for model in models]
         write_nets(folder, spec, nets)
         on_step(STEPS[3])
         metrics = {**fit.figures, **_check_nets(work, folder, spec, nets, read)}
-        spec = _specification(name, version, fit, metrics)
+        spec = _specification(name, version, fit, licences, metrics)
         seen = Seen.by(models, read[0].pixels.tolist())
-        spec = write_bundle(folder, spec, seen, lineage(work, models))
+        spec = write_bundle(folder, spec, seen, ancestors)
         return write_manifest(
             folder,
             "bundles",
@@ -105,7 +107,7 @@ def make_bundle(
             counts={"members": len(read), "faces": fit.figures["faces"]},
             metrics=metrics,
             seed=plan.seed,
-            licences=_licences(models),
+            licences=licences,
         )
 
 
@@ -117,12 +119,12 @@ def _clear(folder: Path) -> None:
         net.unlink()
 
 
-def _licences(models: Sequence[Artefact]) -> list[str]:
-    return sorted({text for model in models for text in model.manifest.get("licences", [])})
-
-
 def _specification(
-    name: str, version: str, fit: EnsembleFit, metrics: dict[str, Any] | None = None
+    name: str,
+    version: str,
+    fit: EnsembleFit,
+    licences: Sequence[str],
+    metrics: dict[str, Any] | None = None,
 ) -> BundleSpec:
     first = fit.members[0].preprocessing
     return BundleSpec(
@@ -144,7 +146,7 @@ def _specification(
         prior=fit.fusion.prior,
         temperature=fit.fusion.temperature,
         metrics=metrics or {},
-        licence="; ".join(_licences([member.artefact for member in fit.members])),
+        licence="; ".join(licences),
     )
 
 
