@@ -8,7 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from emotiw_cli.bundle.fusion import EnsembleWeights, Prior, fuse
+from emotiw_cli.bundle.fusion import (
+    EnsembleWeights,
+    Prior,
+    apply_temperature,
+    fill_missing,
+    fuse,
+)
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
 from emotiw_cli.inputs.preprocessing import Preprocessing
@@ -102,6 +108,22 @@ class BundleSpec:
         A member's row that is not finite counts as uniform.
         """
         return fuse(posteriors, self.weights, self.prior, self.temperature)
+
+    def alone(self, posteriors: np.ndarray) -> np.ndarray:
+        """What each member would give as the only one, with the same prior and temperature.
+
+        Beside :meth:`fuse`, then, systems differ in their weights and nothing else.
+
+        Parameters
+        ----------
+        posteriors : (m, n, 7) float.
+
+        Returns
+        -------
+        (m, n, 7) float64.
+        """
+        turned = self.prior.apply(fill_missing(posteriors))
+        return apply_temperature(turned, self.temperature)
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary of JSON values: the content of ``bundle.json``."""

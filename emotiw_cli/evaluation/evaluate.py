@@ -91,11 +91,13 @@ def evaluate(
     found = np.array([row.status == OK for row in rows])
     posteriors = np.full((len(rows), len(EMOTIONS)), np.nan)
     posteriors[found] = bundle.spec.fuse(members[:, found])
+    alone = np.full(members.shape, np.nan)
+    alone[:, found] = bundle.spec.alone(members[:, found])
     names = [member.name for member in bundle.spec.members]
     figures = {
         "bundle": {"name": bundle.spec.name, "version": bundle.spec.version},
         "data": {"name": faces.artefact.name, "split": split, "digest": faces.artefact.digest},
-        **all_figures(names, rows, labels, members, posteriors, exposure, seed),
+        **all_figures(names, rows, labels, alone, posteriors, exposure, seed),
     }
     return Evaluation(rows, labels, members, posteriors, exposure, figures)
 

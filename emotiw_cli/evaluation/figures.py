@@ -46,7 +46,8 @@ def all_figures(
     names : of the m members.
     rows : n index rows.
     labels : (n,) int64, -1 for none; at least one is not.
-    members : (m, n, 7) float64 posteriors, NaN where there is no face.
+    members : (m, n, 7) float64 posteriors of each alone, see :meth:`BundleSpec.alone`; NaN where
+        there is no face.
     posteriors : (n, 7) float64 of the ensemble.
     exposure : what the bundle knows of the rows.
     seed : of the bootstrap.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emotiw_cli.bundle.fusion import EnsembleWeights, Prior
+from emotiw_cli.bundle.fusion import EnsembleWeights, Prior, fuse
 from emotiw_cli.bundle.schema import BundleSpec, MemberSpec
 from emotiw_cli.errors import ArtefactError
 from emotiw_cli.inputs.preprocessing import Preprocessing
@@ -70,3 +70,23 @@ def test_anything_else_is_refused_by_name(change: dict[str, Any], message: str) 
     with pytest.raises(ArtefactError, match=message) as caught:
         BundleSpec.from_json({**_json(), **change}, "folder/bundle.json")
     assert "folder/bundle.json" in str(caught.value)
+
+
+def test_alone_is_the_ensemble_in_which_one_member_has_all_the_weight() -> None:
+    random = np.random.default_rng(4)
+    posteriors = random.dirichlet(np.ones(7), (3, 5))
+    preprocessing = Preprocessing("grey", (48, 48))
+    spec = BundleSpec(
+        name="b",
+        version="1",
+        face_size=(48, 48),
+        members=tuple(MemberSpec(n, f"{n}.onnx", "net", preprocessing) for n in "abc"),
+        weights=EnsembleWeights.equal(3),
+        prior=Prior(train=(0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1), strength=0.5),
+        temperature=0.7,
+    )
+    alone = spec.alone(posteriors)
+    for number in range(3):
+        only = EnsembleWeights("member", np.eye(3)[number])
+        expected = fuse(posteriors, only, spec.prior, spec.temperature)
+        np.testing.assert_allclose(alone[number], expected)
