@@ -37,11 +37,18 @@ Init = Annotated[
         ".pt, TensorFlow.js .json.",
     ),
 ]
-Epochs = Annotated[int, typer.Option("--epochs", min=1)]
+Epochs = Annotated[int, typer.Option("--epochs", min=1, help="Passes over the faces.")]
 Batch = Annotated[int, typer.Option("--batch", min=1, help="Faces a step, over all processes.")]
-OptimizerName = Annotated[Literal["sgd", "adamw"], typer.Option("--optimizer")]
-LearningRate = Annotated[float, typer.Option("--learning-rate", "--lr", min=0)]
-WeightDecay = Annotated[float, typer.Option("--weight-decay", min=0)]
+OptimizerName = Annotated[
+    Literal["sgd", "adamw"],
+    typer.Option("--optimizer", help="sgd: with Nesterov momentum of 0.9."),
+]
+LearningRate = Annotated[
+    float, typer.Option("--learning-rate", "--lr", min=0, help="At its highest, after the warm-up.")
+]
+WeightDecay = Annotated[
+    float, typer.Option("--weight-decay", min=0, help="On weights; biases and scales go without.")
+]
 ScheduleName = Annotated[
     Literal["cosine", "step", "constant"],
     typer.Option("--schedule", help="How the learning rate falls; step: tenfold at each third."),
@@ -71,8 +78,13 @@ Freeze = Annotated[
     list[str] | None,
     typer.Option("--freeze", help="Leave parameters whose name begins so; may be repeated."),
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0)]
-Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option("--device")]
+Seed = Annotated[
+    int, typer.Option("--seed", min=0, help="Of first weights, order and augmentation.")
+]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    typer.Option("--device", help="auto: CUDA where there is one; mixed precision only there."),
+]
 Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0: torch's choice.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes that read faces.")]
 Overwrite = Annotated[
