@@ -20,20 +20,22 @@ def seconds(command: list[str]) -> float:
     return time.perf_counter() - began
 
 
+def compare(command: list[str], yardstick: list[str], runs: int = 15) -> tuple[float, float]:
+    """Median wall times in seconds of two commands, run in turn after one warm-up each."""
+    seconds(command), seconds(yardstick)
+    pairs = [(seconds(command), seconds(yardstick)) for _ in range(runs)]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=15)
     runs = parser.parse_args().runs
-    own = [sys.executable, "-m", "emotiw_cli", "--help"]
-    least = [sys.executable, "-c", "pass"]
-    seconds(own), seconds(least)  # to warm up
-    pairs = [(seconds(own), seconds(least)) for _ in range(runs)]
-    ratio = statistics.median(a / b for a, b in pairs)
-    print(
-        f"emotiw --help: {statistics.median(a for a, _ in pairs):.3f} s, {ratio:.2f} times "
-        f"`python -c pass` ({statistics.median(b for _, b in pairs):.3f} s)"
+    own, least = compare(
+        [sys.executable, "-m", "emotiw_cli", "--help"], [sys.executable, "-c", "pass"], runs
     )
+    print(f"emotiw --help: {own:.3f} s, {own / least:.2f} times `python -c pass` ({least:.3f} s)")
 
 
 if __name__ == "__main__":

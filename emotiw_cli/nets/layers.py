@@ -7,14 +7,34 @@ each keeps its own rows; so how many processes share a batch changes nothing but
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 
 
 def _processes() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+class _SumOverProcesses(torch.autograd.Function):
+    """The sum of a tensor over all processes; its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: Any, part: Tensor) -> Tensor:
+        total = part.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return _SumOverProcesses.forward(ctx, gradient)
+
+
+def _sum_over_processes(part: Tensor) -> Tensor:
+    total: Tensor = _SumOverProcesses.apply(part)
+    return total
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -29,11 +49,11 @@ class BatchNorm2d(nn.BatchNorm2d):
             return super().forward(input)
         shape = (1, -1, 1, 1)
         values = torch.full((1,), input.numel() / input.shape[1], device=input.device)
-        sums = all_reduce(torch.cat([input.sum((0, 2, 3)), values]))
+        sums = _sum_over_processes(torch.cat([input.sum((0, 2, 3)), values]))
         count = sums[-1].detach()
         mean = sums[:-1] / count
         centred = input - mean.view(shape)
-        variance = all_reduce(centred.square().sum((0, 2, 3))) / count
+        variance = _sum_over_processes(centred.square().sum((0, 2, 3))) / count
         if self.track_running_stats:
             with torch.no_grad():
                 assert self.running_mean is not None

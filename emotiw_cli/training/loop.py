@@ -6,6 +6,7 @@ import math
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -150,7 +151,7 @@ def fit(
                 {"step": state["step"], "steps": total, "epochs": recipe.epochs},
             )
 
-    runner = DistributedDataParallel(net, broadcast_buffers=False) if process.processes > 1 else net
+    runner = _shared(net) if process.processes > 1 else net
     goal = torch.from_numpy(targets.astype(np.float32)).to(device)
     loss_weight = torch.from_numpy(balance.loss).to(device)
     offset = torch.from_numpy(balance.offset).to(device)
@@ -256,6 +257,14 @@ def _end_of_epoch(
 
 def _exhausted(state: dict[str, Any], recipe: Recipe) -> bool:
     return 0 < recipe.patience <= state["stale"]
+
+
+def _shared(net: nn.Module) -> nn.Module:
+    """`net` with gradients averaged over processes; its statistics are the same on all anyway."""
+    with warnings.catch_warnings():
+        # torch 2.15 has another name for the option, torch 2.6 knows only this one.
+        warnings.simplefilter("ignore", FutureWarning)
+        return DistributedDataParallel(net, broadcast_buffers=False)
 
 
 def _train_mode(net: nn.Module) -> None:
