@@ -16,7 +16,7 @@ import time
 def seconds(command: list[str]) -> float:
     """Wall time of one run of `command`."""
     began = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     return time.perf_counter() - began
 
 
