@@ -4,9 +4,9 @@
 #
 #   sh examples/tiny.sh [WORK]        WORK is the workspace, by default work/tiny
 set -eu
+cd "$(dirname "$0")/.."
 # What make installed, unless another environment is active.
 [ -n "${VIRTUAL_ENV:-}" ] || [ ! -d .venv/bin ] || PATH="$PWD/.venv/bin:$PATH"
-cd "$(dirname "$0")/.."
 work=${1:-work/tiny}
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
 
