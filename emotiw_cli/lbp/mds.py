@@ -50,7 +50,9 @@ def derive_palette(metric: str) -> tuple[NDArray[np.uint8], MDSResult]:
     The embedding is turned to its principal axes, each signed. The circle's symmetry leaves two
     axes of ``circular`` free to turn; there the code of point 0 alone is put straight ahead on the
     second axis and that of point 2 on the positive side of the third, so that hue follows angle.
-    (Still, another linear algebra library may end one level of colour away.)
+    (Still, its many equal distances let rounding choose the way down: another linear algebra
+    library, or another number of its threads, has ended 3 levels of colour away. The shipped one
+    is that of one thread; ``regular`` and ``cyclic`` come out the same.)
     Then all three axes alike are shifted to start at 0, scaled to end at 255, and rounded half up.
 
     Parameters
