@@ -15,6 +15,8 @@ from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
 from emotiw_cli.inputs.representation import Representation
 
+_PORTS = (["input", "logits"], ["input", "logits", "features"])  # the former until faces-1
+
 CHUNK = 32
 """Faces that go through a member at once: more gains no speed and costs memory."""
 
@@ -92,7 +94,7 @@ def open_session(model: bytes, path: Path) -> onnxruntime.InferenceSession:
             f"({str(error).strip().splitlines()[0]}); make the bundle again or update emotiw."
         ) from error
     names = [port.name for port in (*session.get_inputs(), *session.get_outputs())]
-    if names != ["input", "logits"] or session.get_outputs()[0].shape[-1] != len(EMOTIONS):
+    if names not in _PORTS or session.get_outputs()[0].shape[-1] != len(EMOTIONS):
         raise ArtefactError(
             f"{path} does not turn `input` into the `logits` of {len(EMOTIONS)} emotions; "
             "make the bundle again with `emotiw ensemble`."

@@ -37,8 +37,8 @@ class MemberSpec:
     Attributes
     ----------
     name : the model artefact it was.
-    file : its ONNX file within the bundle; input ``input`` float32 (N, 3, s, s), output
-        ``logits`` float32 (N, 7).
+    file : its ONNX file within the bundle; input ``input`` float32 (N, 3, s, s), outputs
+        ``logits`` float32 (N, 7) and, after faces-1, ``features`` float32 (N, d).
     net : its architecture.
     preprocessing : how its input is made.
     validation : figures of the member alone on the validation faces.

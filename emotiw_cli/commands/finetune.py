@@ -19,6 +19,16 @@ def finetune_command(
     hard: Annotated[
         bool, typer.Option("--hard", help="Train towards labels alone, also where there are votes.")
     ] = False,
+    source_share: Annotated[
+        float,
+        typer.Option(
+            "--source-share",
+            min=0,
+            max=1,
+            help="What the label a face had before it was voted on counts for beside the votes "
+            "(FER2013's own label under FER+).",
+        ),
+    ] = 0.0,
     imbalance: Annotated[
         Literal["none", "weighted", "balanced", "logit-adjusted"],
         typer.Option(
@@ -96,6 +106,7 @@ def finetune_command(
             process=process,
             init=init,
             hard=hard,
+            source_share=source_share,
             workers=workers,
             overwrite=overwrite,
             progress=progress,

@@ -8,15 +8,29 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from emotiw_cli.artefact import landing
 
 TOLERANCE = 1e-4
 
 
+class _WithFeatures(nn.Module):
+    """A net in evaluation mode, where dropout does nothing, with its features beside its logits."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.net.features(x)  # type: ignore[operator]
+        return self.net.head(features), features  # type: ignore[operator]
+
+
 def export_onnx(net: nn.Module, side: int, path: Path) -> float:
-    """Write `net` as ONNX: ``input`` (n, 3, side, side) float32 → ``logits`` (n, C).
+    """Write `net` as ONNX: ``input`` (n, 3, side, side) float32 → ``logits`` (n, C) and
+    ``features`` (n, d), what the head sees: the embedding of a face for whom emotions are not the
+    end.
 
     Returns
     -------
@@ -34,17 +48,17 @@ def export_onnx(net: nn.Module, side: int, path: Path) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             torch.onnx.export(
-                net,
+                _WithFeatures(net).eval(),
                 (example,),
                 str(temporary),
                 input_names=["input"],
-                output_names=["logits"],
-                dynamic_axes={"input": {0: "n"}, "logits": {0: "n"}},
+                output_names=["logits", "features"],
+                dynamic_axes={name: {0: "n"} for name in ("input", "logits", "features")},
                 opset_version=17,
                 dynamo=False,
             )
         session = onnxruntime.InferenceSession(temporary, providers=["CPUExecutionProvider"])
-        (logits,) = session.run(None, {"input": example.numpy()})
+        (logits,) = session.run(["logits"], {"input": example.numpy()})
         with torch.no_grad():
             expected = net(example).softmax(1).numpy()
         got = torch.from_numpy(logits).softmax(1).numpy()

@@ -34,6 +34,7 @@ def finetune(
     process: Process,
     init: str | None = None,
     hard: bool = False,
+    source_share: float = 0.0,
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -43,6 +44,7 @@ def finetune(
     Parameters
     ----------
     hard : train towards labels alone, also where there are votes.
+    source_share : see :func:`emotion_task`.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def finetune(
         model,
         faces,
         recipe,
-        lambda faces: emotion_task(faces, hard=hard),
+        lambda faces: emotion_task(faces, hard=hard, source_share=source_share),
         initial=initial,
         process=process,
         workers=workers,
@@ -66,8 +68,17 @@ def finetune(
     )
 
 
-def emotion_task(faces: FaceSet, *, hard: bool) -> Task:
-    """The seven emotions. Training faces identical to a validation face are left out."""
+def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Task:
+    """The seven emotions. Training faces identical to a validation face are left out.
+
+    Parameters
+    ----------
+    hard : train towards labels alone, also where there are votes.
+    source_share : 0 to 1, what a training face's earlier label (``source_label``) counts for beside
+        its votes or label: FER2013 was collected by searching for emotions, so its own labels say
+        what a face was meant to show, FER+'s votes what people see in it. Validation is by the
+        votes alone.
+    """
     validation = [place for place in range(len(faces)) if faces.row(place).split == "validation"]
     validation = [place for place in validation if _target(faces.row(place), hard) is not None]
     candidates = [
@@ -78,7 +89,7 @@ def emotion_task(faces: FaceSet, *, hard: bool) -> Task:
     _refuse_shared_groups(faces, candidates, validation)
     held = {faces.row(place).pixels for place in validation}
     training = [place for place in candidates if faces.row(place).pixels not in held]
-    targets = np.array([_target(faces.row(place), hard) for place in training])
+    targets = np.array([_shared(faces.row(place), hard, source_share) for place in training])
     wanted = np.array([_target(faces.row(place), hard) for place in validation])
     labels = np.array([_label(faces.row(place)) for place in validation], np.int64)
 
@@ -101,7 +112,10 @@ def emotion_task(faces: FaceSet, *, hard: bool) -> Task:
         "log_loss",
         figures,
         counts={"left_out_as_identical_to_validation": len(candidates) - len(training)},
-        options={"hard": True} if hard else {},
+        options={
+            **({"hard": True} if hard else {}),
+            **({"source_share": source_share} if source_share else {}),
+        },
     )
 
 
@@ -113,6 +127,15 @@ def _target(row: FaceRow, hard: bool) -> np.ndarray | None:
     if row.other_votes >= sum(row.votes):
         return None
     return row.target()
+
+
+def _shared(row: FaceRow, hard: bool, share: float) -> np.ndarray | None:
+    """What a face is trained towards with its earlier label taken into account."""
+    target = _target(row, hard)
+    if target is None or row.source_label not in EMOTIONS:
+        return target
+    source = np.eye(len(EMOTIONS))[EMOTIONS.index(row.source_label)]
+    return (1 - share) * target + share * source
 
 
 def _label(row: FaceRow) -> int:

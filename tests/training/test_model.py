@@ -77,8 +77,12 @@ def test_shades_are_learnt_and_everything_is_written(make_faces: Callable[..., P
     with np.load(model.folder / "seen.npz") as seen:
         assert seen["pixels"].tolist() == list(range(140))
     session = onnxruntime.InferenceSession(model.folder / "model.onnx")
-    (logits,) = session.run(None, {"input": np.zeros((3, 3, 16, 16), np.float32)})
+    logits, features = session.run(None, {"input": np.zeros((3, 3, 16, 16), np.float32)})
     assert logits.shape == (3, 7)
+    weights = load_file(model.folder / "weights.safetensors")
+    np.testing.assert_allclose(
+        features @ weights["head.weight"].T + weights["head.bias"], logits, atol=1e-5
+    )
     lines = (model.folder / "history.csv").read_text().splitlines()
     assert len(lines) == 25
     assert "validation_accuracy" in lines[0]
