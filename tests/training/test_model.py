@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file, save_file
 
 from emotiw_cli.artefact import Artefact, open_artefact, read_json
@@ -79,7 +80,7 @@ def test_shades_are_learnt_and_everything_is_written(make_faces: Callable[..., P
     session = onnxruntime.InferenceSession(model.folder / "model.onnx")
     logits, features = session.run(None, {"input": np.zeros((3, 3, 16, 16), np.float32)})
     assert logits.shape == (3, 7)
-    weights = load_file(model.folder / "weights.safetensors")
+    weights = load_arrays(model.folder / "weights.safetensors")
     np.testing.assert_allclose(
         features @ weights["head.weight"].T + weights["head.bias"], logits, atol=1e-5
     )
