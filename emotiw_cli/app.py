@@ -30,29 +30,57 @@ VERBS: dict[str, str] = {
     "status": "Show the artefacts, how they hang together, what is stale.",
     "doctor": "Say what works on this machine and what to do about the rest.",
 }
-"""Verb → its line in ``emotiw --help``. Its code is `VERB_command` in ``commands/VERB.py``."""
+"""Verb → its line in ``emotiw --help``. Its code is `VERB_command` in ``commands/VERB.py``.
+
+A verb with sub-verbs has a dictionary `SUB_VERBS` there too, from each one's name to its function;
+`VERB_command` takes no arguments then, and its docstring is the help that stands above them.
+"""
 
 
-class LazyVerbs(TyperGroup):
+def load_verb(name: str) -> Any:
+    """The command of a verb, a group of commands if it has sub-verbs; imports its module."""
+    module = importlib.import_module(f"emotiw_cli.commands.{name}")
+    verb = typer.Typer(name=name, cls=Verbs, add_completion=False, rich_markup_mode=None)
+    function = getattr(module, f"{name}_command")
+    if not hasattr(module, "SUB_VERBS"):
+        verb.command(name)(function)
+        return typer.main.get_command(verb)
+    verb.callback(no_args_is_help=True)(function)
+    for sub_verb, its_function in module.SUB_VERBS.items():
+        verb.command(sub_verb)(its_function)
+    return typer.main.get_command(verb)
+
+
+class Verbs(TyperGroup):
+    """A group that offers the nearest of its names for one it does not know."""
+
+    called = "a sub-verb"
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+            ctx.fail(f"{args[0]!r} is not {self.called}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Sub-verbs"):
+            formatter.write_dl(
+                [(name, str(verb.help).splitlines()[0]) for name, verb in self.commands.items()]
+            )
+
+
+class LazyVerbs(Verbs):
     """A group that knows its verbs by name and imports one only to run it."""
+
+    called = "a verb"
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in VERBS:
-            return None
-        module = importlib.import_module(f"emotiw_cli.commands.{cmd_name}")
-        verb = typer.Typer(add_completion=False, rich_markup_mode=None)
-        verb.command(cmd_name, no_args_is_help=False)(getattr(module, f"{cmd_name}_command"))
-        return typer.main.get_command(verb)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in VERBS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], VERBS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(VERBS)}."
-            ctx.fail(f"{args[0]!r} is not a verb; {hint}")
-        return super().resolve_command(ctx, args)
+        return load_verb(cmd_name) if cmd_name in VERBS else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Verbs, in the order of the pipeline"):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import shlex
 import statistics
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from emotiw_cli import __main__, __version__, app, errors
@@ -27,25 +26,78 @@ def invoke(*arguments: str) -> Any:
     return CliRunner().invoke(app.app, list(arguments))
 
 
-@pytest.mark.parametrize("verb", app.VERBS)
-def test_help_of_every_verb_says_what_it_does_and_names_its_options(verb: str) -> None:
-    result = invoke(verb, "--help")
+def calls() -> dict[str, Any]:
+    """What can be called: verb, or verb and sub-verb → its command."""
+    found = {}
+    for verb in app.VERBS:
+        command = app.load_verb(verb)
+        subs = getattr(command, "commands", None)
+        found |= {f"{verb} {sub}": one for sub, one in subs.items()} if subs else {verb: command}
+    return found
+
+
+CALLS = calls()
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_help_of_every_verb_says_what_it_does_and_names_its_options(call: str) -> None:
+    result = invoke(*call.split(), "--help")
     assert result.exit_code == 0, result.stderr
-    module = importlib.import_module(f"emotiw_cli.commands.{verb}")
-    command = getattr(module, f"{verb}_command")
-    first = command.__doc__.splitlines()[0]
+    first = CALLS[call].help.splitlines()[0]
     assert " ".join(first.split()) in " ".join(result.stdout.split())
-    verb_app = typer.Typer(add_completion=False)
-    verb_app.command()(command)
     options = [
         name
-        for parameter in typer.main.get_command(verb_app).params
+        for parameter in CALLS[call].params
         for name in (*parameter.opts, *parameter.secondary_opts)
         if name.startswith("--")
     ]
     assert "--work" in options
     for option in options:
         assert option in result.stdout
+
+
+@pytest.fixture
+def weather(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verb ``weather`` with the sub-verbs ``show`` and ``make``."""
+
+    def weather_command() -> None:
+        """Tell of the weather.
+
+        At length.
+        """
+
+    def show(place: str, hot: bool = False) -> None:
+        """Say what it is like somewhere."""
+        print(f"{place} is {'hot' if hot else 'cold'}")
+
+    def make() -> None:
+        """Make another."""
+        raise EmotiwError("nobody can.")
+
+    module = types.ModuleType("emotiw_cli.commands.weather")
+    vars(module).update(weather_command=weather_command, SUB_VERBS={"show": show, "make": make})
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(app.VERBS, "weather", "Tell of the weather.")
+
+
+def test_a_sub_verb_runs_with_its_options_and_within_the_error_boundary(weather: None) -> None:
+    assert invoke("weather", "show", "Oslo", "--hot").stdout == "Oslo is hot\n"
+    result = invoke("weather", "make")
+    assert (result.exit_code, result.stderr) == (1, "emotiw: nobody can.\n")
+
+
+def test_help_of_a_verb_with_sub_verbs_lists_them(weather: None) -> None:
+    told = " ".join(invoke("weather", "--help").stdout.split())
+    assert "Tell of the weather. At length." in told
+    assert "Sub-verbs: show Say what it is like somewhere. make Make another." in told
+    bare = invoke("weather")
+    assert "Sub-verbs" in bare.stdout + bare.stderr
+
+
+def test_an_unknown_sub_verb_is_wrong_usage_and_the_nearest_is_offered(weather: None) -> None:
+    result = invoke("weather", "shwo")
+    assert result.exit_code == 2
+    assert "'shwo' is not a sub-verb; did you mean 'show'?" in result.stderr
 
 
 def test_help_lists_every_verb_with_its_line() -> None:
