@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from emotiw_cli.bundle.fusion import EnsembleWeights, fuse
 from emotiw_cli.bundle.runtime import CHUNK, Bundle
 from emotiw_cli.bundle.schema import BundleSpec
 from emotiw_cli.data.faces import Faces
+from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.errors import InputError
 from emotiw_cli.evaluation.figures import label_number
 from emotiw_cli.evaluation.intervals import group_numbers
 from emotiw_cli.inputs.representation import Representation
@@ -49,20 +52,43 @@ def open_faces(name: str, work: Path) -> Faces:
     return Faces.open(path.parent.parent, path.name)
 
 
-def labelled(faces: Faces, split: str | None, limit: int | None = None) -> LabelledFaces:
-    """The faces of `split` (None: all) that have a label; of more than `limit` a fixed draw."""
-    rows = [row for row in faces.select(split) if label_number(faces.rows[row]) >= 0]
-    if limit is not None and limit < len(rows):
-        rows = sorted(np.random.default_rng(0).choice(rows, limit, replace=False).tolist())
-    if not rows:
-        raise SystemExit(f"{faces.artefact.folder} has no labelled face in the split {split!r}.")
-    entries = [faces.rows[row] for row in rows]
+def labelled(
+    faces: Faces, split: str | None, limit: int | None = None, per_class: int | None = None
+) -> LabelledFaces:
+    """The faces of `split` (None: all) that have an emotion as label.
+
+    A set of people has the emotions it names as source labels; they count where no face has
+    another. Of more than `per_class` faces of a class, and of more than `limit` then, a fixed draw.
+    """
+    entries = {row: faces.rows[row] for row in faces.select(split)}
+    numbers = {row: label_number(entry) for row, entry in entries.items()}
+    if all(number < 0 for number in numbers.values()):
+        numbers = {row: _number(entry.source_label) for row, entry in entries.items()}
+    rows = np.array([row for row, number in numbers.items() if number >= 0], dtype=np.int64)
+    if len(rows) == 0:
+        raise InputError(
+            f"{faces.artefact.folder} has no face with an emotion as label"
+            + (f" in the split {split!r}" if split else "")
+            + "; name another artefact or split."
+        )
+    random = np.random.default_rng(0)
+    if per_class is not None:
+        labels = np.array([numbers[row] for row in rows])
+        parts = [random.permutation(rows[labels == label])[:per_class] for label in range(7)]
+        rows = np.sort(np.concatenate(parts))
+    if limit is not None:
+        rows = np.sort(random.permutation(rows)[:limit])
+    chosen = [entries[row] for row in rows]
     return LabelledFaces(
         faces,
-        np.array(rows),
-        np.array([label_number(entry) for entry in entries]),
-        group_numbers([entry.group for entry in entries], [entry.pixels for entry in entries]),
+        rows,
+        np.array([numbers[row] for row in rows]),
+        group_numbers([entry.group for entry in chosen], [entry.pixels for entry in chosen]),
     )
+
+
+def _number(label: str) -> int:
+    return EMOTIONS.index(label) if label in EMOTIONS else -1
 
 
 def member_posteriors(
@@ -77,6 +103,25 @@ def member_posteriors(
         batch = [change(faces.face(at)) for at in range(start, min(start + step, len(faces)))]
         parts.append(bundle.member_posteriors(batch))
     return np.concatenate(parts, axis=1)
+
+
+def ensemble_mixture(bundle: Bundle, faces: LabelledFaces) -> np.ndarray:
+    """The members' weighted mean before prior and temperature, (n, 7) float64.
+
+    Only members that have a weight are run.
+    """
+    plain = dataclasses.replace(
+        bundle.spec, prior=dataclasses.replace(bundle.spec.prior, strength=0.0), temperature=1.0
+    )
+    spec, bundle.spec = bundle.spec, plain
+    try:
+        starts = range(0, len(faces), CHUNK)
+        chunks = [range(start, min(start + CHUNK, len(faces))) for start in starts]
+        return np.concatenate(
+            [bundle.posteriors([faces.face(at) for at in chunk]) for chunk in chunks]
+        )
+    finally:
+        bundle.spec = spec
 
 
 def systems(spec: BundleSpec, posteriors: np.ndarray) -> dict[str, np.ndarray]:
