@@ -11,7 +11,8 @@ export PIP_BUILD_CONSTRAINT := requirements.lock
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean
+BUNDLE ?= default
+.PHONY: help demo test lint bench accuracy lock clean
 
 help: ## say what there is (default)
 	@echo 'emotiw: make TARGET, where TARGET is'
@@ -28,8 +29,12 @@ lint: $(VENV)/dev.stamp ## check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/dev.stamp ## measure what is claimed to be fast, each against its yardstick
+bench: $(VENV)/dev.stamp ## measure speed, each against its yardstick, and robustness on 200 faces
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+	@echo "== robustness"; $(BIN)/python benchmarks/robustness.py $(BUNDLE) ferplus --limit 200
+
+accuracy: $(VENV)/dev.stamp ## measure BUNDLE anew on all validation faces into docs/accuracy.md
+	$(BIN)/python benchmarks/accuracy.py --bundle $(BUNDLE)
 
 lock: $(BIN)/python ## find the newest versions that fit together and write requirements.lock
 	env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT $(BIN)/python scripts/lock.py
