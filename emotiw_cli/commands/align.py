@@ -40,10 +40,7 @@ def align_command(
     ] = "drop",
     exclude: Annotated[
         Path | None,
-        typer.Option(
-            "--exclude",
-            help="A text file of pictures to leave out, one path a line; it may lie in the source.",
-        ),
+        typer.Option("--exclude", help="A text file of pictures to leave out, one path a line."),
     ] = None,
     split_by_group: Annotated[
         float | None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from emotiw_cli.data.index import OK, FaceRow
-from emotiw_cli.data.sources.files import ZipFiles
 from emotiw_cli.errors import InputError
 
 EXCLUDED = "excluded"
@@ -83,10 +81,6 @@ def make_source(
 def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
     """Mark the pictures named in a text file, one path a line, as ``excluded``.
 
-    Parameters
-    ----------
-    path : of the file; where there is none, the file of that name within the source.
-
     Returns
     -------
     The changed source, and the names in the file that are not in the source.
@@ -96,7 +90,7 @@ def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
     InputError
         If `path` cannot be read.
     """
-    wanted = set(_lines_within(source.path, path) or read_lines(path))
+    wanted = set(read_lines(path))
     note = f"named in {path.name}"
 
     def mark(row: FaceRow) -> FaceRow:
@@ -114,21 +108,6 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def _lines_within(source: Path, path: Path) -> list[str] | None:
-    """The lines of a file within a folder or zip, None where that is not what is meant."""
-    if path.exists() or path.is_absolute():
-        return None
-    if source.is_dir():
-        within = source / path
-        return read_lines(within) if within.is_file() else None
-    if zipfile.is_zipfile(source):
-        files = ZipFiles(source)
-        if path.as_posix() in files.sizes:
-            text = files.open(path.as_posix()).decode("utf-8-sig", errors="replace")
-            return [line.strip() for line in text.splitlines() if line.strip()]
-    return None
 
 
 def split_groups(source: Source, fraction: float, seed: int) -> Source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,19 +84,6 @@ def test_excluded_rows_stay_with_a_status(make_set: MakeSet, tmp_path: Path) -> 
     assert unknown == ["3.png"]
     with pytest.raises(InputError, match=r"nowhere\.txt cannot be read"):
         exclude_listed(source, tmp_path / "nowhere.txt")
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_the_list_may_lie_in_the_source(make_set: MakeSet, tmp_path: Path, packed: bool) -> None:
-    root = make_set(["1.png", "2.png"])
-    (root / "near.txt").write_text("2.png\n")
-    if packed:
-        root = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", root))
-    changed, unknown = exclude_listed(open_source(root), Path("near.txt"))
-    assert [row.status for row in changed.rows] == ["ok", "excluded"]
-    assert unknown == []
-    with pytest.raises(InputError, match=r"far\.txt cannot be read"):
-        exclude_listed(open_source(root), Path("far.txt"))
 
 
 def test_the_digest_sees_labels_splits_and_sizes_not_the_place(make_set: MakeSet) -> None:
