@@ -11,7 +11,7 @@ from typing import Any
 from emotiw_cli.app import VERBS, load_verb
 from emotiw_cli.errors import InputError
 
-NOT_STEPS = ("recipe", "status", "doctor")
+NOT_STEPS = ("recipe", "bundles", "status", "doctor")
 """Verbs that make nothing."""
 _NOT_OPTIONS = ("help", "work")
 
