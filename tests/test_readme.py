@@ -12,6 +12,7 @@ from emotiw_cli.app import VERBS, load_verb
 from emotiw_cli.bundle.result import COLUMNS
 from emotiw_cli.data.sources import LAYOUTS
 from emotiw_cli.errors import EXIT_CODES
+from emotiw_cli.recipe.experiment import read_recipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -78,18 +79,18 @@ def test_every_command_has_a_verb_and_options_that_exist(words: list[str]) -> No
     assert {word for word in words if word.startswith("--")} <= known
 
 
-def test_the_worked_example_is_the_script() -> None:
-    def without_work(words: list[str]) -> list[str]:
-        if "--work" in words:
-            place = words.index("--work")
-            words = words[:place] + words[place + 2 :]
-        return [word.replace("$work/", "") for word in words]
-
-    script = (ROOT / "examples" / "tiny.sh").read_text(encoding="utf-8")
+def test_the_worked_example_is_the_recipe() -> None:
     section = README.split("## A worked example")[1].split("\n## ")[0]
-    assert [without_work(words) for words in commands(script)] == commands(section)
-    for line in re.findall(r'^small=".*"$', script, flags=re.MULTILINE):
-        assert line in section
+    small = " ".join(re.findall(r'^    small="(?:\$small )?(.*)"$', section, flags=re.MULTILINE))
+    shown = commands(section.replace("$small", small))
+    steps = read_recipe(ROOT / "recipes" / "tiny.toml").steps
+    assert [words[1] for words in shown] == ["recipe", *(step.words[0] for step in steps)]
+    for words, step in zip(shown[1:], steps, strict=True):
+        told, meant = step.verb.parse(words[2:]), dict(step.options)
+        for options in (told, meant):
+            if "members" in options:
+                options["members"] = ",".join(options["members"]).split(",")
+        assert told == meant
 
 
 def test_the_tree_names_what_there_is() -> None:

@@ -40,7 +40,10 @@ def align_command(
     ] = "drop",
     exclude: Annotated[
         Path | None,
-        typer.Option("--exclude", help="A text file of pictures to leave out, one path a line."),
+        typer.Option(
+            "--exclude",
+            help="A text file of pictures to leave out, one path a line; or its name in SOURCE.",
+        ),
     ] = None,
     split_by_group: Annotated[
         float | None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,6 +82,8 @@ def make_source(
 def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
     """Mark the pictures named in a text file, one path a line, as ``excluded``.
 
+    Where there is no such file, `path` is one within the source, a zip or a folder.
+
     Returns
     -------
     The changed source, and the names in the file that are not in the source.
@@ -90,7 +93,7 @@ def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
     InputError
         If `path` cannot be read.
     """
-    wanted = set(read_lines(path))
+    wanted = set(_listed(source, path))
     note = f"named in {path.name}"
 
     def mark(row: FaceRow) -> FaceRow:
@@ -99,6 +102,17 @@ def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
     digest = hashlib.sha256("\n".join(sorted(wanted)).encode()).hexdigest()
     changed = source.with_rows(mark, exclude=digest)
     return changed, sorted(wanted - {row.path for row in source.rows})
+
+
+def _listed(source: Source, path: Path) -> list[str]:
+    if path.exists() or not zipfile.is_zipfile(source.path):
+        inside = source.path / path
+        return read_lines(path if path.exists() or not inside.is_file() else inside)
+    with zipfile.ZipFile(source.path) as archive:
+        if path.as_posix() not in archive.namelist():
+            raise InputError(f"{path} is neither a file nor in {source.path}; check the name.")
+        lines = archive.read(path.as_posix()).decode("utf-8-sig", "replace").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def read_lines(path: Path) -> list[str]:

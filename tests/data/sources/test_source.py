@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,16 @@ def test_the_digest_sees_labels_splits_and_sizes_not_the_place(make_set: MakeSet
     with open(there / "sad/2.png", "ab") as file:
         file.write(b"more")
     assert open_source(there).digest != digest
+
+
+def test_exclusions_may_be_listed_within_a_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("near.txt", "a.png\n\nz.png\n")
+    source = replace(
+        source_of([FaceRow(0, "a.png"), FaceRow(0, "b.png")]), path=tmp_path / "set.zip"
+    )
+    changed, unknown = exclude_listed(source, Path("near.txt"))
+    assert [row.status for row in changed.rows] == ["excluded", "ok"]
+    assert unknown == ["z.png"]
+    with pytest.raises(InputError, match=r"no.txt is neither a file nor in .*set\.zip"):
+        exclude_listed(source, Path("no.txt"))

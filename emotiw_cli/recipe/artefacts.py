@@ -1,0 +1,47 @@
+"""Which artefacts a step reads and which it makes: what its place among the others follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emotiw_cli.inputs.representation import Representation
+
+WEIGHT_FILES = (".safetensors", ".json", ".pt", ".pth")
+
+
+def reads_and_makes(
+    words: tuple[str, ...], options: Mapping[str, Any]
+) -> tuple[list[str], list[str]] | None:
+    """Keys (``kind/name``) a step reads and makes; None for a verb that is not known here.
+
+    Such a step waits for all above it, and all below it wait for it.
+    """
+    name = options.get("name")
+    match words:
+        case ("align",):
+            return [], [f"faces/{name}"]
+        case ("map",):
+            radii = options["radius"] or (1, 5, 10)
+            return [f"faces/{name}"], [f"codes/{name}-r{radius}" for radius in radii]
+        case ("pretrain",) | ("finetune",):
+            rep = Representation.parse(options["rep"])
+            reads = [f"faces/{faces}" for faces in options["sets"]]
+            if rep.mapped:
+                reads += [f"codes/{faces}-r{rep.radius}" for faces in options["sets"]]
+            init = options["init"]
+            if init and Path(init).suffix not in WEIGHT_FILES:
+                reads.append(f"models/{init}")
+            return reads, [f"models/{name}"]
+        case ("ensemble",):
+            members = [one.strip() for text in options["members"] for one in text.split(",")]
+            return [f"models/{member}" for member in members if member], [f"bundles/{name}"]
+        case ("evaluate",):
+            bundle, data = options["bundle"], options["data"]
+            split = f"-{options['split']}" if options["split"] else ""
+            made = [] if options["out"] else [f"evaluations/{bundle}-on-{data}{split}"]
+            return [f"bundles/{bundle}", f"faces/{data}"], made
+        case ("predict",):
+            return [f"bundles/{options['bundle']}"], []
+    return None
