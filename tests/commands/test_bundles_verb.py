@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from emotiw_cli.app import app
+from emotiw_cli.bundle.load import DEFAULT_NAME
 
 
 @pytest.fixture
@@ -27,11 +28,11 @@ def test_shipped_and_own_bundles_are_listed(work: Path) -> None:
     code, out, _ = run(work, "list", "--json")
     listed = {one["name"]: one for one in json.loads(out)["bundles"]}
     assert code == 0
-    assert [name for name, one in listed.items() if one["default"]] == ["faces-1"]
+    assert [name for name, one in listed.items() if one["default"]] == [DEFAULT_NAME]
     mine = listed["mine"]
     assert (mine["shipped"], mine["state"], mine["version"]) == (False, "verified", "1")
     assert mine["members"] == ["m0-rgb", "m1-cyclic-2"]
-    assert "faces-1: shipped, default, version" in run(work, "list")[1]
+    assert f"{DEFAULT_NAME}: shipped, default, version" in run(work, "list")[1]
 
 
 def test_show_prints_the_card(work: Path) -> None:
@@ -44,7 +45,7 @@ def test_a_changed_file_is_found(work: Path) -> None:
     (work / "bundles/mine/m0-rgb.onnx").write_bytes(b"other")
     code, out, err = run(work, "verify")
     assert code == 8
-    assert "faces-1: verified" in out
+    assert f"{DEFAULT_NAME}: verified" in out
     assert "mine: damaged" in out
     assert "m0-rgb.onnx" in out
     assert "mine: damaged" in err
