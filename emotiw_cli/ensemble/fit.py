@@ -156,19 +156,23 @@ def cross_validated(
     return fused
 
 
-def fit_ensemble(members: Sequence[Member], plan: Plan) -> EnsembleFit:
+def fit_ensemble(
+    members: Sequence[Member], plan: Plan, sets: np.ndarray | None = None
+) -> EnsembleFit:
     """Fit an ensemble to its members' validation faces and measure it.
 
     Parameters
     ----------
     members : of the same validation faces, see :func:`emotiw_cli.ensemble.members.read_members`.
+    sets : (n,) strings, the set each validation face is of; empty where that is not known.
 
     Returns
     -------
     The fit. Its figures, each with a 95 % bootstrap interval over groups: ``fitted``,
     ``cross_validated``, ``members`` (each alone) and ``equal`` (equal weights), all three with
     prior and temperature cross-validated too, so that they differ in nothing but the weights;
-    ``best_member``; ``gain``: cross-validated minus best member, paired.
+    ``best_member``; ``gain``: cross-validated minus best member, paired; ``sets``: the
+    cross-validated ensemble on each of `sets` by itself, where there are several.
 
     Raises
     ------
@@ -227,9 +231,27 @@ def fit_ensemble(members: Sequence[Member], plan: Plan) -> EnsembleFit:
             for member, system in zip(members, alone, strict=True)
         },
         "best_member": members[best].name,
+        "sets": _by_set(systems["cross_validated"], labels, groups, sets, plan.seed),
         "gain": _json(compare(systems["cross_validated"], alone[best], groups, seed=plan.seed)),
     }
     return EnsembleFit(members, fusion, figures)
+
+
+def _by_set(
+    system: Tally, labels: np.ndarray, groups: np.ndarray, sets: np.ndarray | None, seed: int
+) -> dict[str, dict[str, Any]]:
+    """Figures and recalls of the faces of each set; nothing where there is one set."""
+    names = np.unique(sets[sets != ""]).tolist() if sets is not None else []
+    found = {}
+    for name in names if len(names) > 1 else ():
+        own = sets == name
+        part = system.of(own)
+        found[name] = {
+            **_json(measure(part, np.unique(groups[own], return_inverse=True)[1], seed=seed)),
+            "labelled": int((labels[own] >= 0).sum()),
+            "recall": {e: one["recall"] for e, one in _per_class(part).items()},
+        }
+    return found
 
 
 def _rank(system: Tally) -> tuple[float, float]:

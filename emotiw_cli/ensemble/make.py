@@ -85,7 +85,7 @@ def make_bundle(
         on_step(STEPS[0])
         read = read_members(models, work)
         on_step(STEPS[1])
-        fit = fit_ensemble(read, plan)
+        fit = fit_ensemble(read, plan, sets_of(work, read[0]))
         _clear(folder)
         on_step(STEPS[2])
         ancestors = lineage(work, models)
@@ -194,6 +194,17 @@ def _opened(folder: Path, spec: BundleSpec, nets: Sequence[Path]) -> Bundle:
     for opening in openings:
         opening.open()
     return Bundle(folder, spec, openings).wait()
+
+
+def sets_of(work: Path, member: Member) -> np.ndarray:
+    """The faces artefact each of the member's validation faces is of; empty where it is gone."""
+    names: dict[str, str] = {}
+    for source in member.artefact.manifest["inputs"]:
+        if source.get("kind") == "faces":
+            with contextlib.suppress(ArtefactError):
+                faces = Faces.open(work, source["name"])
+                names |= {row.pixels: faces.artefact.name for row in faces.rows}
+    return np.array([names.get(pixels, "") for pixels in member.pixels.tolist()], dtype=np.str_)
 
 
 def _validation_faces(work: Path, member: Member) -> tuple[list[int], list[np.ndarray]]:

@@ -6,6 +6,7 @@ groups (subjects, films, identical pictures), for faces of one group are not ind
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -146,6 +147,12 @@ class Tally:
                 *self._loss(against_votes, found),
             ]
         )
+
+    def of(self, faces: np.ndarray) -> Tally:
+        """The tally of some of the faces: (n,) bool."""
+        part = copy.copy(self)
+        part.parts = self.parts[faces]
+        return part
 
     @staticmethod
     def _loss(values: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

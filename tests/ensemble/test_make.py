@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-from toy import change_validation, finish_model, toy_faces, write_linear_net
+from toy import (
+    change_validation,
+    finish_model,
+    toy_faces,
+    write_linear_net,
+    write_validation,
+)
 
-from emotiw_cli.artefact import MANIFEST, exclusive, open_artefact, read_json, write_json
+from emotiw_cli.artefact import (
+    MANIFEST,
+    exclusive,
+    open_artefact,
+    read_json,
+    reference,
+    write_json,
+)
 from emotiw_cli.bundle.load import load_bundle, verify_bundle
 from emotiw_cli.bundle.seen import Seen, digest_numbers
 from emotiw_cli.data.faces import Faces
-from emotiw_cli.ensemble.fit import Plan
-from emotiw_cli.ensemble.make import STEPS, make_bundle
+from emotiw_cli.ensemble.fit import Plan, fit_ensemble
+from emotiw_cli.ensemble.make import STEPS, make_bundle, sets_of
+from emotiw_cli.ensemble.members import read_members
 from emotiw_cli.errors import ArtefactError, BusyError, TamperedError
 
 MEMBERS = ["good", "fair", "poor"]
@@ -51,6 +66,30 @@ def test_the_card(work: Path) -> None:
     assert str(work) not in card
     assert "validation faces of angry, disgust, fear" in card  # fewer than 100 each
     assert "- **toy**: 105 faces. toy data, free" in card
+
+
+def test_figures_of_each_set(work: Path, tmp_path: Path) -> None:
+    other = toy_faces(tmp_path / "other", "acted", train=7, validation=14, seed=5)
+    shutil.move(other.folder, work / "faces" / "acted")
+    toy, acted = Faces.open(work, "toy"), Faces.open(work, "acted")
+    rows = [source.rows[row] for source in (toy, acted) for row in source.select("validation")]
+    sure = np.array([0.94 * row.target() + 0.06 / 7 for row in rows])
+    sure[:70] = np.roll(sure[:70], 1, axis=1)  # wrong on toy, right on acted
+    for name in MEMBERS:
+        folder = work / "models" / name
+        write_validation(folder / "validation.npz", rows, sure)
+        finish_model(folder, [reference(toy.artefact), reference(acted.artefact)])
+    models = read_members([open_artefact(work, "models", name) for name in MEMBERS], work)
+    sets = sets_of(work, models[0])
+    assert sets.tolist() == ["toy"] * 70 + ["acted"] * 14
+    figures = fit_ensemble(models, Plan(method="equal"), sets).figures["sets"]
+    assert {name: one["accuracy"]["value"] for name, one in figures.items()} == {
+        "acted": 1.0,
+        "toy": 0.0,
+    }
+    assert figures["acted"]["labelled"] == 14
+    assert figures["acted"]["recall"]["fear"] == 1.0
+    assert fit_ensemble(models, Plan(method="equal")).figures["sets"] == {}
 
 
 def test_the_card_of_a_set_without_some_emotions(work: Path) -> None:
