@@ -14,6 +14,7 @@ from emotiw_cli.errors import ArtefactError, TamperedError
 
 SHIPPED: dict[str, str] = {
     "faces-1": "810daa5ba28e0fda271ca238e64c8ab7d874c2bf6434984422f7afa60bafa981",
+    "faces-2": "c7e2e6f980ddccb79960e898f6c3a04abdd8e06a011ad2f5b0bef8e956537804",
 }
 """Bundles that come with the package: name → SHA-256 of its ``bundle.json``."""
 
@@ -21,7 +22,7 @@ DEFAULT = "default"
 """What `predict` uses unless told otherwise."""
 
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
-DEFAULT_NAME = "faces-1"
+DEFAULT_NAME = "faces-2"
 """The shipped bundle that :data:`DEFAULT` stands for."""
 
 
