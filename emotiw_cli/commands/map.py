@@ -57,8 +57,8 @@ def map_command(
     radius serves every palette: a net's representation (cyclic-10) names the palette it is shown.
 
     --recompute needs no NAME: the palettes come from multidimensional scaling of the distances
-    between codes, and should equal the shipped ones; circular, whose many ties are decided by rounding, may end
-    a few levels of colour away on another processor or number of threads.
+    between codes, and should equal the shipped ones; circular, whose many ties are
+    decided by rounding, may end a few levels away on another processor or number of threads.
     """
     if picture is not None and picture.suffix.lower() != ".png":
         raise typer.BadParameter("give it a name that ends in .png", param_hint="--picture")
