@@ -34,7 +34,8 @@ class Preprocessing:
         by :func:`emotiw_cli.lbp.codes.mirror_codes`.
     mirror_mapped : mirror the mapped picture instead, as 10-crop implementations do.
     order : ``rgb`` or ``bgr``.
-    mean : subtracted, in that order of channels. scale : multiplied afterwards.
+    mean : subtracted, in that order of channels. scale : multiplied afterwards, one number or
+        one a channel.
 
     Raises
     ------
@@ -51,7 +52,7 @@ class Preprocessing:
     mirror_mapped: bool = False
     order: Order = "rgb"
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    scale: float = 1.0
+    scale: float | tuple[float, float, float] = 1.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.crop <= self.resize:  # slices would silently cut something else
@@ -67,6 +68,8 @@ class Preprocessing:
             values = dict(content)
             values["face_size"] = tuple(values["face_size"])
             values["mean"] = tuple(values["mean"])
+            if isinstance(values.get("scale"), list):
+                values["scale"] = tuple(values["scale"])
             made = cls(**values)
             Representation.parse(made.representation)
             if made.crops not in get_args(Crops) or made.order not in get_args(Order):
@@ -118,7 +121,7 @@ class Preprocessing:
         ordered = pictures[..., ::-1] if self.order == "bgr" else pictures
         values = ordered.astype(np.float32)
         values -= np.asarray(self.mean, dtype=np.float32)
-        values *= np.float32(self.scale)
+        values *= np.asarray(self.scale, dtype=np.float32)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 

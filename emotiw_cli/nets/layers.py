@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -89,3 +90,60 @@ class Dropout(nn.Module):
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
+
+
+class LocalResponseNorm(nn.Module):
+    """Normalisation across channels, as Caffe does it: x / (k + α/n · Σ x²)^β over n channels.
+
+    Krizhevsky et al. 2012 write α without the division; Caffe, torch and ONNX divide. It is
+    exported as the one ONNX operator it is.
+    """
+
+    def __init__(self, size: int, alpha: float, beta: float, k: float) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        if torch.onnx.is_in_onnx_export():
+            made: Tensor = _OnnxLrn.apply(input, self.size, self.alpha, self.beta, self.k)
+            return made
+        return _across_channels(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
+def _across_channels(x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+    around = F.pad(x.square().unsqueeze(1), (0, 0, 0, 0, size // 2, (size - 1) // 2))
+    mean = F.avg_pool3d(around, (size, 1, 1), stride=1).squeeze(1)
+    return x / (k + alpha * mean) ** beta
+
+
+class _OnnxLrn(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, size: int, alpha: float, beta: float, k: float) -> Tensor:
+        return _across_channels(x, size, alpha, beta, k)
+
+    @staticmethod
+    def symbolic(g: Any, x: Any, size: int, alpha: float, beta: float, k: float) -> Any:
+        made = g.op("LRN", x, size_i=size, alpha_f=alpha, beta_f=beta, bias_f=k)
+        return made.setType(x.type())
+
+
+def replace_layers(net: nn.Module) -> None:
+    """Put this module's normalisation and dropout in the place of torch's, in place."""
+    for name, child in net.named_children():
+        if type(child) is nn.BatchNorm2d:
+            own = BatchNorm2d(
+                child.num_features,
+                child.eps,
+                child.momentum,
+                child.affine,
+                child.track_running_stats,
+            )
+            own.load_state_dict(child.state_dict())
+            setattr(net, name, own)
+        elif type(child) is nn.Dropout:
+            setattr(net, name, Dropout(child.p))
+        else:
+            replace_layers(child)

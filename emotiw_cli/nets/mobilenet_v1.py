@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from emotiw_cli.nets.classifier import Classifier
 from emotiw_cli.nets.layers import BatchNorm2d, Dropout
 
 _BLOCKS = [
@@ -62,7 +63,7 @@ class Block(nn.Module):
         return self.pointwise(self.depthwise(x))
 
 
-class MobileNetV1(nn.Module):
+class MobileNetV1(Classifier):
     """The net; `width` scales all channels.
 
     Parameters
@@ -93,12 +94,9 @@ class MobileNetV1(nn.Module):
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
 
-    def features(self, x: Tensor) -> Tensor:
+    def body(self, x: Tensor) -> Tensor:
         """(n, 3, s, s) float32 → (n, 1024·width) float32, globally averaged."""
         return self.blocks(self.stem(x)).mean((2, 3))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.dropout(self.features(x)))
 
     def units(self) -> Iterable[tuple[str, ConvNorm]]:
         """Every convolution with its normalisation, in the order of the data's way."""

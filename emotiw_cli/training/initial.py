@@ -19,6 +19,7 @@ from emotiw_cli.artefact import (
     sha256,
 )
 from emotiw_cli.errors import ArtefactError, InputError, TamperedError
+from emotiw_cli.nets.classifier import MEAN_IMAGE, is_head, set_mean_image
 from emotiw_cli.nets.mobilenet_v1 import MobileNetV1, is_folded, unfold
 from emotiw_cli.nets.tfjs import mobilenet_v1_from_tfjs, read_tfjs
 
@@ -78,16 +79,18 @@ def load_initial(
         If anything but the head does not fit.
     """
     tensors = _read(initial.path)
+    if MEAN_IMAGE in tensors:
+        set_mean_image(net, tensors[MEAN_IMAGE], faces.shape[-1], str(initial.path))
     if isinstance(net, MobileNetV1) and is_folded(tensors):
         matched = unfold(net, tensors, faces)
         return {"matched": matched, "left": ["head.weight", "head.bias"]}
     if initial.artefact is not None:
         earlier = read_json(initial.artefact.folder / "model.json").get("classes", [])
         if tuple(earlier) != classes:
-            tensors = {k: v for k, v in tensors.items() if not k.startswith("head.")}
+            tensors = {k: v for k, v in tensors.items() if not is_head(k)}
     own = net.state_dict()
     left = [name for name, value in own.items() if _shape(tensors, name) != value.shape]
-    misfits = [name for name in left if not name.startswith("head.")]
+    misfits = [name for name in left if not is_head(name)]
     unknown = sorted(set(tensors) - set(own))
     if misfits or unknown:
         raise InputError(

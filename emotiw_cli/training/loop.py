@@ -155,6 +155,7 @@ def fit(
     goal = torch.from_numpy(targets.astype(np.float32)).to(device)
     loss_weight = torch.from_numpy(balance.loss).to(device)
     offset = torch.from_numpy(balance.offset).to(device)
+    auxiliary_weight = float(getattr(net, "auxiliary_weight", 0.0))
     started, began_at = time.monotonic(), state["step"]
     last_save = started
     with _interrupts() as interrupted:
@@ -182,12 +183,15 @@ def fit(
                     group["lr"] = recipe.rate(state["step"] / per_epoch)
                 optimizer.zero_grad(set_to_none=True)
                 with _precision(device):
-                    logits = runner(
+                    outputs = runner(
                         inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
                     )
                 wanted = goal[positions.to(device)]
-                each = -(wanted * F.log_softmax(logits.float() + offset, 1)).sum(1)
-                loss = (each * (wanted @ loss_weight)).mean()
+                weight = wanted @ loss_weight
+                logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
+                loss = _loss(logits + offset, wanted, weight)
+                for extra in auxiliary:
+                    loss = loss + auxiliary_weight * _loss(extra + offset, wanted, weight)
                 loss.backward()
                 optimizer.step()
                 state["step"] += 1
@@ -213,6 +217,12 @@ def fit(
     net.eval()
     history: History = state["history"]
     return history
+
+
+def _loss(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy of (n, C) logits towards distributions, each face counting for its weight."""
+    each = -(wanted * F.log_softmax(logits.float(), 1)).sum(1)
+    return (each * weight).mean()
 
 
 def _end_of_epoch(

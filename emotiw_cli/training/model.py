@@ -129,6 +129,7 @@ def _train(
     progress: Progress,
 ) -> Artefact:
     spec = find_net(recipe.net)
+    spec.check_side(recipe.net, recipe.crop)
     preprocessing = Preprocessing(
         str(faces.representation),
         faces.size,

@@ -1,0 +1,53 @@
+"""VGG_M with fc7 of 2,048 or 4,096 (Chatfield et al. 2014, arXiv:1405.3531).
+
+conv1 7×7/2, LRN, max 3/2; conv2 5×5/2, LRN, max 3/2; conv3–5 3×3, max 3/2; fc6, fc7, head. Pools
+round up. Sizes for 224 px: 109, 54, 26, 13, 13, 6.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from emotiw_cli.nets.classifier import Classifier, initialise
+from emotiw_cli.nets.layers import Dropout, LocalResponseNorm
+
+
+class VggM(Classifier):
+    """The net.
+
+    Parameters
+    ----------
+    classes : number of logits.
+    width : of fc7.
+    """
+
+    def __init__(self, classes: int, *, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 96, 7, 2)
+        self.norm1 = LocalResponseNorm(5, 5e-4, 0.75, 2.0)
+        self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(96, 256, 5, 2, padding=1)
+        self.norm2 = LocalResponseNorm(5, 5e-4, 0.75, 2.0)
+        self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv3 = nn.Conv2d(256, 512, 3, padding=1)
+        self.conv4 = nn.Conv2d(512, 512, 3, padding=1)
+        self.conv5 = nn.Conv2d(512, 512, 3, padding=1)
+        self.pool5 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.fc6 = nn.Linear(512 * 6 * 6, 4096)
+        self.drop6 = Dropout(0.5)
+        self.fc7 = nn.Linear(4096, width)
+        self.dropout = Dropout(0.5)
+        self.head = nn.Linear(width, classes)
+        initialise(self)
+
+    def body(self, x: Tensor) -> Tensor:
+        """(n, 3, 224, 224) float32 → (n, width) float32, fc7 after ReLU."""
+        x = self.pool1(self.norm1(F.relu(self.conv1(x))))
+        x = self.pool2(self.norm2(F.relu(self.conv2(x))))
+        x = F.relu(self.conv3(x))
+        x = F.relu(self.conv4(x))
+        x = self.pool5(F.relu(self.conv5(x)))
+        x = self.drop6(F.relu(self.fc6(torch.flatten(x, 1))))
+        return F.relu(self.fc7(x))
