@@ -57,6 +57,16 @@ def ensemble_command(
             "disgust, fear, happy, neutral, sad, surprise.",
         ),
     ] = "even",
+    even: Annotated[
+        float,
+        typer.Option(
+            "--even",
+            min=0,
+            max=1,
+            help="Of log-loss: the share of the loss taken under an even class mix, where rare "
+            "emotions count as much as common ones.",
+        ),
+    ] = 0.0,
     version: Annotated[
         str, typer.Option("--bundle-version", help="Version of the bundle, for its card.")
     ] = "1",
@@ -91,7 +101,7 @@ def ensemble_command(
     from emotiw_cli.ensemble.make import STEPS, make_bundle
 
     names = [part.strip() for member in members for part in member.split(",") if part.strip()]
-    plan = Plan(method, folds, seed, draws, calibrate, strength, target)
+    plan = Plan(method, folds, seed, draws, calibrate, strength, target, even)
     with progress("ensemble", len(STEPS), quiet=as_json) as bar:
         made = make_bundle(
             work,

@@ -44,6 +44,7 @@ class Plan:
     calibrate : fit a temperature; else it is 1.
     prior_strength : exponent of the prior correction; None: the one of the least log-loss.
     prior_target : (7,) class shares to correct towards; None: uniform.
+    even : of the method ``log-loss``, see :func:`.weights.log_loss_weights`.
     """
 
     method: Method = "log-loss"
@@ -53,6 +54,7 @@ class Plan:
     calibrate: bool = True
     prior_strength: float | None = 0.0
     prior_target: tuple[float, ...] | None = None
+    even: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary of JSON values."""
@@ -123,7 +125,7 @@ def _weights(
     if plan.method == "equal":
         return EnsembleWeights.equal(len(posteriors))
     if plan.method == "log-loss":
-        return log_loss_weights(posteriors, targets)
+        return log_loss_weights(posteriors, targets, even=plan.even)
     return random_search_weights(
         posteriors,
         labels,

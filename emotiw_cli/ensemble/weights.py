@@ -15,7 +15,7 @@ _ITERATIONS = 50_000
 
 
 def log_loss_weights(
-    posteriors: np.ndarray, targets: np.ndarray, *, tolerance: float = TOLERANCE
+    posteriors: np.ndarray, targets: np.ndarray, *, even: float = 0.0, tolerance: float = TOLERANCE
 ) -> EnsembleWeights:
     """Weights whose mixture of posteriors has the least log-loss.
 
@@ -29,6 +29,8 @@ def log_loss_weights(
     ----------
     posteriors : (m, n, 7) float; a row that is not finite counts as uniform.
     targets : (n, 7) float, one-hot or shares of votes; rows of NaN are left out.
+    even : 0 to 1, the share of the loss that is taken under an even class mix, where a face counts
+        by the inverse of its emotion's share; the rest is under the faces' own mix.
     tolerance : nats above the optimum that are good enough.
 
     Returns
@@ -42,7 +44,8 @@ def log_loss_weights(
     # Only the entries some annotator voted for carry any loss.
     voted = shares > 0
     likelihood = np.ascontiguousarray(filled[:, voted])
-    share = shares[voted] / max(int(known.sum()), 1)
+    counts = _counts(shares, even)
+    share = (shares * counts[:, None])[voted] / max(int(known.sum()), 1)
     weights = np.full(members, 1 / members)
     for _ in range(_ITERATIONS if len(share) else 0):
         gains = likelihood @ (share / (weights @ likelihood))
@@ -55,3 +58,11 @@ def log_loss_weights(
         idle = (weights < IDLE) & (likelihood @ (share / (weights @ likelihood)) < 1)
         weights = np.where(idle, 0, weights) / weights[~idle].sum()
     return EnsembleWeights("member", weights)
+
+
+def _counts(shares: np.ndarray, even: float) -> np.ndarray:
+    """What each face counts for, (n,), 1 on average; see `even` of :func:`log_loss_weights`."""
+    mix = shares.mean(axis=0) if len(shares) else np.zeros(shares.shape[1])
+    inverse = np.divide(1, mix, out=np.zeros_like(mix), where=mix > 0)
+    rarity: np.ndarray = shares @ inverse / max(int((mix > 0).sum()), 1)
+    return 1 - even + even * rarity

@@ -101,3 +101,18 @@ def test_a_failed_member_counts_as_uniform() -> None:
     np.testing.assert_array_equal(
         log_loss_weights(failed, targets).values, log_loss_weights(uniform, targets).values
     )
+
+
+def test_under_an_even_mix_a_rare_emotion_counts_as_much() -> None:
+    labels = np.array([0, 0, 0, 1])
+    knows_common = np.full((4, 7), 0.0)
+    knows_common[:, 0], knows_common[:, 1] = 0.9, 0.1
+    knows_rare = knows_common[:, [1, 0, 2, 3, 4, 5, 6]]
+    members = np.stack([knows_common, knows_rare])
+    # Own mix: mixture p of the common emotion maximises 3/4 ln p + 1/4 ln(1 - p): p = 3/4.
+    own = log_loss_weights(members, one_hot(labels), tolerance=1e-12).values
+    np.testing.assert_allclose(own @ [0.9, 0.1], 0.75, atol=1e-5)
+    even = log_loss_weights(members, one_hot(labels), even=1, tolerance=1e-12).values
+    np.testing.assert_allclose(even, [0.5, 0.5], atol=1e-5)
+    between = log_loss_weights(members, one_hot(labels), even=0.5, tolerance=1e-12).values
+    np.testing.assert_allclose(between @ [0.9, 0.1], 0.625, atol=1e-5)
