@@ -11,7 +11,7 @@ import contextlib
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal
 
 import av
@@ -19,12 +19,6 @@ import numpy as np
 from av.video.reformatter import Interpolation
 
 from emotiw_cli.errors import InputError
-
-SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp"}
-    | {".ts", ".mts", ".m2ts", ".ogv", ".vob", ".mxf"}
-)
-"""What counts as a clip among files, in any case."""
 
 MAX_PIXELS = 8192 * 4608
 """Largest frame decoded, in pixels."""
@@ -42,11 +36,6 @@ class ClipError(InputError):
     def __init__(self, message: str, status: Status) -> None:
         super().__init__(message)
         self.status: Status = status
-
-
-def is_clip(name: str) -> bool:
-    """Whether `name` ends like a clip's; what it is, its content says."""
-    return PurePath(name).suffix.lower() in SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -211,19 +200,26 @@ def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> I
 
 
 def read_sound(
-    path: Path, rate: int, *, block: int | None = None, stream: int = 0, name: str = ""
+    path: Path,
+    rate: int,
+    *,
+    block: int | None = None,
+    stream: int = 0,
+    stereo: bool = False,
+    name: str = "",
 ) -> Iterator[np.ndarray]:
-    """Yield a clip's sound, mixed to one channel and resampled.
+    """Yield a clip's sound, resampled and, unless `stereo`, mixed to one channel.
 
     Parameters
     ----------
     rate : wanted samples a second.
     block : samples a piece; the last one may be shorter. None: all in one piece.
     stream : which of the audio streams.
+    stereo : keep two channels, or make two of one.
 
     Yields
     ------
-    (n,) float32, full scale is 1. Nothing for a clip without that stream.
+    (n,) or (2, n) float32, full scale is 1. Nothing for a clip without that stream.
 
     Raises
     ------
@@ -237,40 +233,42 @@ def read_sound(
         source = container.streams.audio[stream]
         pieces: list[np.ndarray] = []
         held = 0
-        for piece in _resampled(container, source, rate):
+        for piece in _resampled(container, source, rate, stereo):
             pieces.append(piece)
-            held += len(piece)
+            held += piece.shape[-1]
             while block is not None and held >= block:
-                joined = np.concatenate(pieces)
-                yield joined[:block]
-                pieces = [joined[block:]]
-                held = len(pieces[0])
+                joined = np.concatenate(pieces, axis=-1)
+                yield joined[..., :block]
+                pieces = [joined[..., block:]]
+                held -= block
         if held:
-            yield np.concatenate(pieces)
+            yield np.concatenate(pieces, axis=-1)
 
 
-def _resampled(container: Any, source: Any, rate: int) -> Iterator[np.ndarray]:
-    """Pieces of one channel, the mean of all; FFmpeg's own mix of two is 3 dB louder than that."""
+def _resampled(container: Any, source: Any, rate: int, stereo: bool) -> Iterator[np.ndarray]:
+    """Pieces of sound; one channel is the mean of all: FFmpeg's mix of two is 3 dB louder."""
     resampler, shape = None, None
     for frame in _forgiving(container, source):
         if isinstance(frame, str):
             continue
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if now != shape:  # a stream may change its form midway
-            yield from _mixed(resampler, None)
-            resampler = av.AudioResampler(format="fltp", layout=frame.layout, rate=rate)
+            yield from _pieces(resampler, None, stereo)
+            layout = "stereo" if stereo else frame.layout
+            resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
         shape = now
         frame.pts = None
-        yield from _mixed(resampler, frame)
-    yield from _mixed(resampler, None)
+        yield from _pieces(resampler, frame, stereo)
+    yield from _pieces(resampler, None, stereo)
 
 
-def _mixed(
-    resampler: av.AudioResampler | None, frame: av.AudioFrame | None
+def _pieces(
+    resampler: av.AudioResampler | None, frame: av.AudioFrame | None, stereo: bool
 ) -> Iterator[np.ndarray]:
     if resampler is not None:
         for part in resampler.resample(frame):
-            yield part.to_ndarray().mean(axis=0)
+            samples = part.to_ndarray()
+            yield samples if stereo else samples.mean(axis=0)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,8 @@ import pytest
 from clip_maker import grey, tone, write_clip
 from PIL import Image
 
-from emotiw_cli.clips.decode import ClipError, Reading, is_clip, probe, read_frames, read_sound
+from emotiw_cli.clips.decode import ClipError, Reading, probe, read_frames, read_sound
+from emotiw_cli.clips.names import is_clip
 
 
 def levels(path: Path) -> list[int]:
