@@ -20,7 +20,7 @@ from emotiw_cli import __version__
 from emotiw_cli.errors import INTERRUPTED, EmotiwError
 
 VERBS: dict[str, str] = {
-    "predict": "Read the emotion of every face in photos.",
+    "predict": "Read the emotion of every face in photos or clips.",
     "align": "Find, align and store the faces of a set of pictures.",
     "map": "Store local binary pattern codes of a set of faces.",
     "pretrain": "Train a net on face identities.",

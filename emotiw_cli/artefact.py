@@ -41,6 +41,7 @@ _LIBRARIES = (
     "dlib-bin",
     "h5py",
     "onnxruntime",
+    "av",
     "pillow",
     "torch",
     "torchvision",

@@ -285,11 +285,17 @@ def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(height)
 
 
-def plan_drawings(paths: Iterable[str], folder: Path) -> dict[str, Path]:
+def plan_drawings(
+    paths: Iterable[str], folder: Path, suffixes: Sequence[str] = (".png", *_JPEG)
+) -> dict[str, Path]:
     """Where the drawing of each picture goes.
 
     Below their common folder, pictures keep their folders and names. JPEG stays JPEG, everything
     else becomes PNG; names that thereby fall together, and shortened ones, get a number.
+
+    Parameters
+    ----------
+    suffixes : those that may stay; all else gets the first.
 
     Raises
     ------
@@ -304,7 +310,7 @@ def plan_drawings(paths: Iterable[str], folder: Path) -> dict[str, Path]:
     taken: set[Path] = set()
     for picture in dict.fromkeys(pictures.values()):
         relative = picture.relative_to(common)
-        suffix = picture.suffix if picture.suffix.lower() in (*_JPEG, ".png") else ".png"
+        suffix = picture.suffix if picture.suffix.lower() in suffixes else suffixes[0]
         number = 1
         while True:
             ending = suffix if number == 1 else f"-{number}{suffix}"

@@ -1,4 +1,4 @@
-"""Which pictures the arguments of `predict` mean: files, folders, globs, a list on stdin."""
+"""Which pictures or clips `predict`'s arguments mean: files, folders, globs, a list on stdin."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from emotiw_cli.bundle.result import FacePrediction
+from emotiw_cli.clips.names import is_clip
 from emotiw_cli.faces.images import is_picture
 
 STANDARD_INPUT = "-"
@@ -16,11 +17,11 @@ STANDARD_INPUT = "-"
 def find_pictures(
     arguments: Iterable[str], listed: Iterable[str] = ()
 ) -> Iterator[str | FacePrediction]:
-    """Yield the path of every picture meant, in order, repeats and all.
+    """Yield the path of every picture or clip meant, in order, repeats and all.
 
     A path that exists is taken as it is, even if it holds ``*`` or ``[``; a folder stands for the
-    pictures below it (:func:`is_picture`), sorted by name, hidden ones left out; a glob for what
-    it matches.
+    pictures below it (:func:`is_picture`), or for the clips if there are none, sorted by name,
+    hidden ones left out; a glob for what it matches.
 
     Parameters
     ----------
@@ -33,18 +34,18 @@ def find_pictures(
     str
         A path: as it was given; for members of a folder, the given folder joined with the name.
     FacePrediction
-        Status ``missing``, for a folder without pictures and a glob without match.
+        Status ``missing``, for a folder without either and a glob without match.
     """
     for argument in arguments:
         if argument == STANDARD_INPUT:
             yield from find_pictures(_paths_in(listed))
         elif os.path.isdir(argument):  # noqa: PTH112 (False, not an error, for an impossible name)
-            yield from _or_missing(argument, _pictures_below(argument), "holds no pictures")
+            yield from _or_missing(argument, _members(argument), "holds no pictures")
         elif not os.path.lexists(argument) and glob.has_magic(argument):
             found = (
                 path
                 for match in sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (any pattern)
-                for path in ([match] if Path(match).is_file() else _pictures_below(match))
+                for path in ([match] if Path(match).is_file() else _members(match))
             )
             yield from _or_missing(argument, found, "matches no picture")
         else:
@@ -58,11 +59,16 @@ def _paths_in(listed: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _pictures_below(folder: str) -> Iterator[str]:
+def _members(folder: str) -> list[str]:
+    files = list(_files_below(folder))
+    return [file for file in files if is_picture(file)] or [file for file in files if is_clip(file)]
+
+
+def _files_below(folder: str) -> Iterator[str]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and is_picture(name):
+            if not name.startswith("."):
                 yield os.path.join(place, name)  # noqa: PTH118 (keeps ./ and //)
 
 

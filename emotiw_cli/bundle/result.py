@@ -138,7 +138,7 @@ def picture_json(picture: list[FacePrediction]) -> dict[str, Any]:
 def csv_file(target: str) -> Iterator[Any]:
     """Yield a function that appends a picture's rows to the csv at `target` (``-``: stdout)."""
     # A file name need not be UTF-8: surrogateescape gives its bytes back as they were.
-    with _output(target, errors="surrogateescape") as file:
+    with output_text(target, errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         begun = False
 
@@ -158,7 +158,7 @@ def csv_file(target: str) -> Iterator[Any]:
 def json_file(target: str) -> Iterator[Any]:
     """Yield a function that appends a picture to the JSON at `target` (``-``: stdout)."""
     # A name that is not UTF-8 becomes the JSON escapes that Python's json reads back.
-    with _output(target, errors="backslashreplace") as file:
+    with output_text(target, errors="backslashreplace") as file:
         separator = '{"pictures": [\n'
 
         def write(picture: list[FacePrediction]) -> None:
@@ -176,7 +176,7 @@ def json_file(target: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _output(target: str, errors: str) -> Iterator[IO[str] | _LandingText]:
+def output_text(target: str, errors: str) -> Iterator[IO[str] | _LandingText]:
     """Text that lands at `target` whole; cut short, what there is stays as ``TARGET.partial``."""
     if target == STANDARD_OUTPUT:
         sys.stdout.reconfigure(errors=errors)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""``emotiw predict``: pictures in, a table, csv, JSON or annotated pictures out."""
+"""``emotiw predict``: pictures or clips in, a table, csv, JSON or annotated copies out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ from emotiw_cli.errors import INTERRUPTED, InputError
 
 if TYPE_CHECKING:
     from emotiw_cli.bundle.result import FacePrediction
+    from emotiw_cli.clips.result import ClipPrediction
 
 TABLE_ROWS = 100
 """A terminal shows no more rows than this; a file keeps them all."""
@@ -30,13 +31,16 @@ def predict_command(
         list[str],
         typer.Argument(
             metavar="PATH…",
-            help="Pictures, folders (with all below them), quoted globs; - reads paths from "
-            "standard input, one a line.",
+            help="Pictures or clips, folders (with all below them), quoted globs; - reads paths "
+            "from standard input, one a line.",
         ),
     ],
     csv: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Write one row per face as csv; - is standard output."),
+        typer.Option(
+            metavar="FILE",
+            help="Write csv, a row per face, in clips per face and time; - is standard output.",
+        ),
     ] = None,
     json: Annotated[
         str | None,
@@ -44,7 +48,9 @@ def predict_command(
     ] = None,
     draw: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write annotated copies of the pictures with faces."),
+        typer.Option(
+            metavar="DIR", help="Write annotated copies of what has faces, and a plot of each clip."
+        ),
     ] = None,
     detect: Annotated[
         bool,
@@ -60,7 +66,7 @@ def predict_command(
     ] = None,
     work: Annotated[Path, typer.Option(help="Workspace that named bundles lie in.")] = Path("work"),
 ) -> None:
-    """Read the emotion of every face in photos.
+    """Read the emotion of every face in photos or clips.
 
     On a terminal the answer is a table; into a pipe it is the csv, unless --csv or --json says
     where to write. The csv has one row per face and at least one per picture, with the columns
@@ -70,14 +76,22 @@ def predict_command(
     JPEG, PNG, WebP, BMP and TIFF pictures are read. A run that is interrupted leaves the rows so
     far in FILE.partial.
 
-    Exit codes: 0 if at least one picture could be read, with or without a face in it; 3 if none
+    Clips (MP4, AVI, MKV, WebM and whatever else FFmpeg reads) are answered in calls of their own.
+    Their columns are path, status, part, tube, time, x, y, width, height, the seven emotions,
+    emotion, confidence. There is a row with the part clip for each clip, one with the part tube
+    for each face through it, and one with the part step for each time its emotion was read, six
+    times a second. Status no_video stands for sound alone. --draw writes an MP4 with the clip's
+    sound and a plot of the emotions over time. The real-time factor printed at the end is the
+    time it took to read over the length of the clips.
+
+    Exit codes: 0 if at least one picture or clip could be read, with or without a face; 3 if none
     could; 4 or 8 if the bundle is missing or was tampered with; 6 if an output cannot be written;
     130 if interrupted.
     """
     from emotiw_cli import processors
     from emotiw_cli.bundle.pictures import find_pictures
     from emotiw_cli.bundle.predict import predict_paths
-    from emotiw_cli.bundle.result import STANDARD_OUTPUT, partial_of
+    from emotiw_cli.bundle.result import STANDARD_OUTPUT
     from emotiw_cli.commands._console import progress
 
     started = time.perf_counter()
@@ -87,6 +101,24 @@ def predict_command(
     _check_outputs(csv, json)
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     entries = list(find_pictures(paths, sys.stdin))
+    if _are_clips(entries):
+        from emotiw_cli.commands._clips import predict_clips_verb
+
+        if not detect:
+            raise typer.BadParameter("--no-detect is for pictures; faces are followed in clips.")
+        clips: list[ClipPrediction] = []
+        with _stopping(clips, entries, "clips", csv, json):
+            predict_clips_verb(
+                entries,
+                clips,
+                csv=csv,
+                json=json,
+                draw=draw,
+                bundle=bundle,
+                work=work,
+                terminal=terminal,
+            )
+        return
     predictions = predict_paths(
         entries,
         bundle,
@@ -96,27 +128,16 @@ def predict_command(
         draw=draw,
     )
     done: list[list[FacePrediction]] = []
-    try:
-        with (
-            _writers(csv, json) as writers,
-            progress("Pictures", len(entries), quiet=len(entries) < PROGRESS_FROM) as advance,
-        ):
-            for picture in predictions:
-                done.append(picture)
-                for write in writers:
-                    write(picture)
-                advance()
-    except KeyboardInterrupt as interrupt:
-        kept = [str(partial_of(Path(file))) for file in (csv, json) if file not in (None, "-")]
-        where = f"; they are in {' and '.join(kept)}" if kept and done else ""
-        print(
-            f"emotiw: interrupted after {len(done)} of {len(entries)} pictures{where}.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(INTERRUPTED) from interrupt
-    except BrokenPipeError as closed:  # who reads standard output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from closed
+    with (
+        _stopping(done, entries, "pictures", csv, json),
+        _writers(csv, json) as writers,
+        progress("Pictures", len(entries), quiet=len(entries) < PROGRESS_FROM) as advance,
+    ):
+        for picture in predictions:
+            done.append(picture)
+            for write in writers:
+                write(picture)
+            advance()
     if terminal:
         _print_table(done)
     _print_summary(done, time.perf_counter() - started, draw)
@@ -124,14 +145,53 @@ def predict_command(
         raise InputError("not one picture could be read.")
 
 
+def _are_clips(entries: Sequence[str | FacePrediction]) -> bool:
+    """Whether the inputs are clips; both kinds in one call are wrong usage."""
+    from emotiw_cli.clips.names import is_clip
+
+    kinds = {is_clip(entry) for entry in entries if isinstance(entry, str)}
+    if len(kinds) > 1:
+        raise typer.BadParameter("photos and clips have rows of other kinds; call once for each.")
+    return kinds == {True}
+
+
+@contextlib.contextmanager
+def _stopping(
+    done: Sequence[object],
+    entries: Sequence[object],
+    things: str,
+    csv: str | None,
+    json: str | None,
+) -> Iterator[None]:
+    """Leave well when the user or the reader of standard output stops the run."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        from emotiw_cli.bundle.result import partial_of
+
+        kept = [str(partial_of(Path(file))) for file in (csv, json) if file not in (None, "-")]
+        where = f"; they are in {' and '.join(kept)}" if kept and done else ""
+        print(
+            f"emotiw: interrupted after {len(done)} of {len(entries)} {things}{where}.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(INTERRUPTED) from interrupt
+    except BrokenPipeError as closed:  # who reads standard output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from closed
+
+
 def _check_outputs(csv: str | None, json: str | None) -> None:
+    from emotiw_cli.clips.names import is_clip
     from emotiw_cli.faces.images import is_picture
 
     if csv is not None and csv == json:
         raise typer.BadParameter("--csv and --json cannot both write to the same place.")
     for file in (csv, json):
-        if file is not None and is_picture(file):
-            raise typer.BadParameter(f"{file} is named as a picture; it would be overwritten.")
+        if file is not None and (is_picture(file) or is_clip(file)):
+            raise typer.BadParameter(
+                f"{file} is named as a picture or a clip; it would be overwritten."
+            )
 
 
 @contextlib.contextmanager

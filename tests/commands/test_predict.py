@@ -162,7 +162,7 @@ def test_help_tells_columns_and_exit_codes() -> None:
     result = CliRunner().invoke(app, ["predict", "--help"])
     text = " ".join(result.stdout.replace("│", " ").split())
     assert ", ".join(COLUMNS) in text
-    assert "Exit codes: 0 if at least one picture could be read" in text
+    assert "Exit codes: 0 if at least one picture or clip could be read" in text
 
 
 def on_terminal(*arguments: str, columns: int) -> str:

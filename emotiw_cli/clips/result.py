@@ -1,0 +1,194 @@
+"""What `predict` found in a clip: one result type with clear fields, and its csv and JSON forms."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emotiw_cli.bundle.result import output_text
+from emotiw_cli.emotions import EMOTIONS
+
+COLUMNS = (
+    *("path", "status", "part", "tube", "time", "x", "y", "width", "height"),
+    *EMOTIONS,
+    *("emotion", "confidence"),
+)
+"""The csv's columns: other programs rely on them."""
+
+Posterior = tuple[float, ...]
+"""Seven probabilities in the order of :data:`EMOTIONS`, or empty where there is none."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A face at one time: its box in pixels of the upright frame, and its posterior."""
+
+    time: float
+    x: int
+    y: int
+    width: int
+    height: int
+    posterior: Posterior
+
+
+@dataclass(frozen=True)
+class TubePrediction:
+    """One face through the clip.
+
+    Attributes
+    ----------
+    number : from 1, in the order of appearance.
+    frames : numbers of the frames it is in, in order.
+    boxes : (n, 4) float: its smoothed boxes there, for drawing.
+    steps : where its emotion was read.
+    """
+
+    number: int
+    frames: tuple[int, ...]
+    boxes: np.ndarray
+    steps: tuple[Step, ...]
+
+    @property
+    def posterior(self) -> Posterior:
+        """The mean over its steps."""
+        return mean_posterior(self.steps)
+
+
+@dataclass(frozen=True)
+class ClipPrediction:
+    """One clip, or why it gave nothing.
+
+    Attributes
+    ----------
+    path : as it was given.
+    status : ``ok``, ``no_face``, ``missing``, ``unreadable``, ``no_video``, ``too_large``.
+    posterior : of the clip.
+    tubes : its faces.
+    seconds, frames : its length.
+    took : seconds it took to read.
+    note : a sentence on what went wrong, or empty.
+    """
+
+    path: str
+    status: str = "ok"
+    posterior: Posterior = ()
+    tubes: tuple[TubePrediction, ...] = ()
+    seconds: float = 0.0
+    frames: int = 0
+    took: float = 0.0
+    note: str = ""
+
+    def rows(self) -> Iterator[list[str]]:
+        """The csv's rows: one of the clip, then one of each tube with those of its steps."""
+        yield self._row("clip", "", *[""] * 5, posterior=self.posterior)
+        for tube in self.tubes:
+            start = f"{tube.steps[0].time:.3f}"
+            yield self._row("tube", tube.number, start, *[""] * 4, posterior=tube.posterior)
+            for step in tube.steps:
+                box = (step.x, step.y, step.width, step.height)
+                time = f"{step.time:.3f}"
+                yield self._row("step", tube.number, time, *box, posterior=step.posterior)
+
+    def _row(self, part: str, *cells: object, posterior: Posterior) -> list[str]:
+        shares = [f"{share:.6f}" for share in posterior] or [""] * len(EMOTIONS)
+        answer = [emotion_of(posterior), f"{max(posterior):.6f}"] if posterior else ["", ""]
+        return [self.path, self.status, part, *map(str, cells), *shares, *answer]
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary of JSON values."""
+        return {
+            "path": self.path,
+            "status": self.status,
+            "note": self.note,
+            "seconds": round(self.seconds, 3),
+            "frames": self.frames,
+            "took": round(self.took, 3),
+            **_answer(self.posterior),
+            "tubes": [
+                {
+                    "tube": tube.number,
+                    **_answer(tube.posterior),
+                    "steps": [
+                        {
+                            "time": round(step.time, 3),
+                            "box": {
+                                "x": step.x,
+                                "y": step.y,
+                                "width": step.width,
+                                "height": step.height,
+                            },
+                            **_answer(step.posterior),
+                        }
+                        for step in tube.steps
+                    ],
+                }
+                for tube in self.tubes
+            ],
+        }
+
+
+def mean_posterior(steps: tuple[Step, ...]) -> Posterior:
+    """The mean of the posteriors of steps; empty if there are none."""
+    if not steps:
+        return ()
+    return tuple(np.mean([step.posterior for step in steps], axis=0).tolist())
+
+
+def emotion_of(posterior: Posterior) -> str:
+    """The likeliest emotion; empty without a posterior."""
+    return EMOTIONS[posterior.index(max(posterior))] if posterior else ""
+
+
+def _answer(posterior: Posterior) -> dict[str, Any]:
+    if not posterior:
+        return {"posterior": None, "emotion": "", "confidence": 0.0}
+    return {
+        "posterior": {
+            emotion: round(share, 6) for emotion, share in zip(EMOTIONS, posterior, strict=True)
+        },
+        "emotion": emotion_of(posterior),
+        "confidence": round(max(posterior), 6),
+    }
+
+
+@contextlib.contextmanager
+def csv_file(target: str) -> Iterator[Any]:
+    """Yield a function that appends a clip's rows to the csv at `target` (``-``: stdout)."""
+    with output_text(target, errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        begun = False
+
+        def write(clip: ClipPrediction) -> None:
+            nonlocal begun
+            if not begun:
+                writer.writerow(COLUMNS)
+                begun = True
+            writer.writerows(clip.rows())
+
+        yield write
+
+
+@contextlib.contextmanager
+def json_file(target: str) -> Iterator[Any]:
+    """Yield a function that appends a clip to the JSON at `target`: ``{"clips": [ … ]}``."""
+    with output_text(target, errors="backslashreplace") as file:
+        separator = '{"clips": [\n'
+
+        def write(clip: ClipPrediction) -> None:
+            nonlocal separator
+            file.write(separator + json.dumps(clip.to_json(), ensure_ascii=False))
+            separator = ",\n"
+
+        try:
+            yield write
+        except BaseException:  # what an interrupted run leaves behind is JSON too
+            if separator == ",\n":
+                file.write("\n]}\n")
+            raise
+        file.write("\n]}\n")
