@@ -48,11 +48,11 @@ def main() -> None:
                 report[f"{name}_s"] = seconds
                 report[f"{name}_real_time_factor"] = round(took / seconds, 3)
                 report[f"{name}_memory_mb"] = round(memory)
+                if not options.json:
+                    told = f"{seconds} s, real-time factor {took / seconds:.3f}, {memory:.0f} MB"
+                    print(f"{name:10} {told}", flush=True)
     if options.json:
         print(json.dumps(report))
-        return
-    for name, value in report.items():
-        print(f"{name:26} {value}")
 
 
 def write(path: Path, seconds: int, face: bool) -> Path:

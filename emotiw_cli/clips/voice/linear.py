@@ -1,0 +1,195 @@
+"""The linear voice module: shrunken linear discriminants on a clip's functionals; numpy alone.
+
+Discriminants weigh what tells emotions apart against how much it varies within one, from speaker
+to speaker above all; with more functionals than clips the covariance has to be shrunk towards a
+multiple of the identity (Friedman 1989, doi:10.1080/01621459.1989.10478752). How far, and how sure
+the posterior may be, is chosen by speakers left out of the fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.signal import resample_poly
+
+from emotiw_cli.clips.voice.features import features
+from emotiw_cli.clips.voice.functionals import FUNCTIONALS, functionals
+from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.errors import ArtefactError
+
+SPEEDS = (1.0, 0.9, 0.95, 1.05, 1.1)
+"""How fast a clip is heard in training; pitch follows, as if others spoke."""
+
+SHRINKAGES = (0.03, 0.1, 0.2, 0.3, 0.45, 0.6)
+FOLDS = 4
+
+
+@dataclass(frozen=True)
+class LinearVoice:
+    """A fitted module.
+
+    Attributes
+    ----------
+    mean, spread : (1553,) float32: of the functionals in training.
+    weights : (1553, 7) float32. biases : (7,) float32, −inf for an emotion it never heard.
+    temperature : () float32: what scores are divided by.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+    weights: np.ndarray
+    biases: np.ndarray
+    temperature: np.ndarray
+
+    def posterior(self, windows: np.ndarray) -> np.ndarray:
+        """Of a clip's features (T, 141), T ≥ 1: (7,) float64, sums to one."""
+        row = (functionals(windows) - self.mean) / self.spread
+        return softmax((row @ self.weights + self.biases) / self.temperature)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Its arrays by name, for an npz."""
+        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], where: str) -> LinearVoice:
+        """What :meth:`arrays` gave; :class:`ArtefactError` naming `where` if it is not that."""
+        try:
+            made = cls(**{field.name: arrays[field.name] for field in fields(cls)})
+            if made.weights.shape != (FUNCTIONALS, len(EMOTIONS)) or not (
+                made.mean.shape == made.spread.shape == (FUNCTIONALS,)
+                and made.biases.shape == (len(EMOTIONS),)
+                and made.temperature.shape == ()
+            ):
+                raise ValueError("its arrays do not fit together")
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(
+                f"{where} is not a voice module ({error}); make it again with "
+                "`emotiw clips train audio`."
+            ) from error
+        return made
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """(..., k) float → float64, sums to one over the last axis."""
+    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True), dtype=np.float64)
+
+
+def discriminants(
+    rows: np.ndarray, labels: np.ndarray, shrinkages: Sequence[float], classes: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights (d, classes) and biases (classes,) of linear discriminants for each shrinkage.
+
+    Classes count alike, however many rows they have; one without rows has the bias −inf.
+
+    Parameters
+    ----------
+    rows : (n, d) float. labels : (n,) int.
+    shrinkages : from 0, the rows' own covariance, to 1, a multiple of the identity.
+    """
+    width = rows.shape[1]
+    means = np.zeros((classes, width))
+    there = np.zeros(classes, dtype=bool)
+    scatter = np.zeros((width, width))
+    for label in range(classes):
+        own = rows[labels == label]
+        if len(own):
+            there[label] = True
+            means[label] = own.mean(axis=0)
+            scatter += (own - means[label]).T @ (own - means[label]) / len(rows)
+    values, vectors = np.linalg.eigh(scatter)
+    values = np.maximum(values, 0)
+    turned = means @ vectors
+    found = []
+    for shrinkage in shrinkages:
+        spread = (1 - shrinkage) * values + shrinkage * values.mean()
+        weights = vectors @ (turned / np.maximum(spread, 1e-12)).T
+        biases = -0.5 * np.einsum("cd,dc->c", means, weights)
+        found.append((weights, np.where(there, biases, -np.inf)))
+    return found
+
+
+def fit_linear(
+    sounds: Sequence[np.ndarray],
+    labels: np.ndarray,
+    subjects: Sequence[str],
+    *,
+    seed: int = 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> LinearVoice:
+    """Fit a module to speech.
+
+    Parameters
+    ----------
+    sounds : (n,) float32 each, at 16 kHz; all long and loud enough to have features.
+    labels : (n,) int. subjects : who speaks, for the folds; a clip without is a subject of its own.
+    """
+    labels = np.asarray(labels)
+    heard = []
+    for speed in SPEEDS:
+        heard.append(np.stack([functionals(features(at_speed(sound, speed))) for sound in sounds]))
+        say(f"features of {len(sounds)} clips at speed {speed:g}")
+    groups = _folds(subjects, seed)
+    scores = np.zeros((len(SHRINKAGES), len(labels), len(EMOTIONS)))
+    for fold in range(int(groups.max()) + 1):
+        rest = groups != fold
+        mean, spread, fits = _fit([rows[rest] for rows in heard], labels[rest], SHRINKAGES)
+        own = (heard[0][~rest] - mean) / spread
+        for place, (weights, biases) in enumerate(fits):
+            scores[place, ~rest] = own @ weights + biases
+    recalls = [_mean_recall(values.argmax(axis=1), labels) for values in scores]
+    best = int(np.argmax(recalls))
+    say(
+        "mean recall on speakers left out, by shrinkage: "
+        + ", ".join(f"{s:g}: {r:.3f}" for s, r in zip(SHRINKAGES, recalls, strict=True))
+    )
+    heard_of = np.isfinite(scores[best]).all(axis=0)
+    columns = np.cumsum(heard_of) - 1
+
+    def loss(logarithm: float) -> float:
+        shares = softmax(scores[best][:, heard_of] / np.exp(logarithm))
+        right = shares[np.arange(len(labels)), columns[labels]]
+        return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+    temperature = np.exp(minimize_scalar(loss, bounds=(-3, 6), method="bounded").x)
+    mean, spread, ((weights, biases),) = _fit(heard, labels, [SHRINKAGES[best]])
+    say(f"shrinkage {SHRINKAGES[best]:g}, temperature {temperature:.2f}")
+    return LinearVoice(
+        mean.astype(np.float32),
+        spread.astype(np.float32),
+        weights.astype(np.float32),
+        biases.astype(np.float32),
+        np.asarray(temperature, dtype=np.float32),
+    )
+
+
+def at_speed(sound: np.ndarray, speed: float) -> np.ndarray:
+    """`sound` played faster (> 1) or slower, pitch and all."""
+    return sound if speed == 1 else resample_poly(sound, 100, round(100 * speed)).astype(np.float32)
+
+
+def _fit(
+    heard: Sequence[np.ndarray], labels: np.ndarray, shrinkages: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Mean and spread at the plain speed, and discriminants at all speeds."""
+    mean, spread = heard[0].mean(axis=0), heard[0].std(axis=0)
+    spread = np.where(spread > 1e-9, spread, 1)
+    rows = (np.concatenate(heard) - mean) / spread
+    return mean, spread, discriminants(rows, np.tile(labels, len(heard)), shrinkages, len(EMOTIONS))
+
+
+def _folds(subjects: Sequence[str], seed: int) -> np.ndarray:
+    """A fold for each clip, all of a subject's in one."""
+    names = [subject or f"\0{place}" for place, subject in enumerate(subjects)]
+    known = sorted(set(names))
+    order = np.random.default_rng(seed).permutation(len(known))
+    folds = min(FOLDS, len(known))
+    fold = {known[place]: number % folds for number, place in enumerate(order)}
+    return np.array([fold[name] for name in names])
+
+
+def _mean_recall(predicted: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean([(predicted[labels == c] == c).mean() for c in np.unique(labels)]))

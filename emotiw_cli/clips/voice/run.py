@@ -1,0 +1,117 @@
+"""The voice module at work: sound in, posteriors out, in numpy or on ONNX Runtime; never torch."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from emotiw_cli.clips.voice.features import COUNT, RATE, features
+from emotiw_cli.clips.voice.linear import LinearVoice, softmax
+from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.errors import ArtefactError
+
+SPAN, STEP = 3.0, 1.5
+"""Seconds of sound that are read at once, about the length of an utterance, and from one to the
+next."""
+
+LEAST_WINDOWS = 16
+"""Shorter sound says nothing: 16 windows are 0.2 s."""
+
+
+NET, LINEAR = "model.onnx", "model.npz"
+
+
+def read_voice(path: Path, content: bytes | None = None) -> VoiceModel:
+    """Read a module that :mod:`emotiw_cli.clips.voice.make` wrote.
+
+    Parameters
+    ----------
+    path : its ``model.onnx`` or ``model.npz``.
+    content : its bytes, if they are read already.
+
+    Raises
+    ------
+    ArtefactError
+        If it is something else.
+    """
+    try:
+        content = path.read_bytes() if content is None else content
+        if path.suffix == ".npz":
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                return VoiceModel(LinearVoice.from_arrays(dict(arrays), str(path)).posterior)
+        return VoiceModel(_Net(content).posterior)
+    except ArtefactError:
+        raise
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
+        raise ArtefactError(
+            f"{path} is not a voice module ({str(error).strip().splitlines()[0]}); make it "
+            "again with `emotiw clips train audio`."
+        ) from error
+
+
+class _Net:
+    """An ONNX net, ``input`` (1, T, 141) float32 → ``logits`` (1, 7)."""
+
+    def __init__(self, content: bytes) -> None:
+        import onnxruntime  # the linear module does without
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+        (given,), (answer,) = self._session.get_inputs(), self._session.get_outputs()
+        if given.shape[-1] != COUNT or answer.shape[-1] != len(EMOTIONS):
+            raise ValueError("it is made for other features or emotions")
+        self._given, self._answer = given.name, answer.name
+
+    def posterior(self, windows: np.ndarray) -> np.ndarray:
+        logits = self._session.run([self._answer], {self._given: windows[None]})[0][0]
+        return softmax(logits.astype(np.float64))
+
+
+class VoiceModel:
+    """A module that reads sound.
+
+    Parameters
+    ----------
+    of_windows : the posterior (7,) float64 of a clip's features (T, 141) float32.
+    """
+
+    def __init__(self, of_windows: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.of_windows = of_windows
+
+    def posterior(self, sound: np.ndarray) -> np.ndarray | None:
+        """The posterior of some seconds of sound.
+
+        Parameters
+        ----------
+        sound : (n,) float32, 16,000 samples a second, full scale is 1.
+
+        Returns
+        -------
+        (7,) float64, sums to one; None for silence and for less than a fifth of a second.
+        """
+        windows = features(sound)
+        if len(windows) < LEAST_WINDOWS:
+            return None
+        return self.of_windows(windows)
+
+    def over_time(self, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Posteriors of spans of :data:`SPAN` seconds, one every :data:`STEP`.
+
+        Returns
+        -------
+        (k,) float64, the middle of each span in seconds; (k, 7) float64. Silent spans are left out.
+        """
+        times, rows = [], []
+        size, step = round(SPAN * RATE), round(STEP * RATE)
+        for start in range(0, max(1, len(sound) - size + step), step):
+            part = sound[start : start + size]
+            posterior = self.posterior(part)
+            if posterior is not None:
+                times.append((start + len(part) / 2) / RATE)
+                rows.append(posterior)
+        return np.array(times), np.array(rows).reshape(-1, len(EMOTIONS))
