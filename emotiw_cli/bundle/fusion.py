@@ -44,6 +44,13 @@ def normalise(scores: np.ndarray) -> np.ndarray:
     return np.where(totals > 0, scores / np.where(totals > 0, totals, 1), 1 / scores.shape[-1])
 
 
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Logits (..., k) float as probabilities over the last axis, float64."""
+    scores = np.asarray(scores, dtype=np.float64)
+    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
 @dataclass(frozen=True)
 class EnsembleWeights:
     """What each member counts for.

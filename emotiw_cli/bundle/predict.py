@@ -46,9 +46,7 @@ def predict_photo(
     size, detail = bundle.spec.face_size, bundle.spec.detail
     if detect:
         boxes = detect_faces(image)
-        faces = [
-            align_face(image, _landmarks().points(image, box), size, detail=detail) for box in boxes
-        ]
+        faces = align_faces(image, boxes, bundle)
     else:
         boxes = [Detection(0, 0, image.shape[1], image.shape[0], 0.0, "whole")]
         faces = [fit_face(image, size, detail=detail)]
@@ -63,6 +61,14 @@ def predict_photo(
         for number, (box, posterior) in enumerate(
             zip(boxes, bundle.posteriors(faces), strict=True), start=1
         )
+    ]
+
+
+def align_faces(image: np.ndarray, boxes: Sequence[Detection], bundle: Bundle) -> list[np.ndarray]:
+    """The faces in `boxes`, aligned as `bundle` wants them, by five landmarks each."""
+    size, detail = bundle.spec.face_size, bundle.spec.detail
+    return [
+        align_face(image, _landmarks().points(image, box), size, detail=detail) for box in boxes
     ]
 
 

@@ -7,7 +7,8 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -134,36 +135,50 @@ def picture_json(picture: list[FacePrediction]) -> dict[str, Any]:
     }
 
 
+def csv_file(target: str) -> AbstractContextManager[Any]:
+    """A function that appends a picture's rows to the csv at `target` (``-``: stdout)."""
+    return csv_rows(target, COLUMNS, lambda picture: (face.cells() for face in picture))
+
+
+def json_file(target: str) -> AbstractContextManager[Any]:
+    """A function that appends a picture to the JSON at `target` (``-``: stdout)."""
+    return json_list(target, "pictures", picture_json)
+
+
 @contextlib.contextmanager
-def csv_file(target: str) -> Iterator[Any]:
-    """Yield a function that appends a picture's rows to the csv at `target` (``-``: stdout)."""
+def csv_rows(
+    target: str, columns: Sequence[str], rows_of: Callable[[Any], Iterable[Sequence[object]]]
+) -> Iterator[Callable[[Any], None]]:
+    """Yield a function that appends the rows of a thing to the csv at `target`."""
     # A file name need not be UTF-8: surrogateescape gives its bytes back as they were.
     with output_text(target, errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         begun = False
 
-        def write(picture: list[FacePrediction]) -> None:
+        def write(thing: Any) -> None:
             nonlocal begun
-            if not begun:  # a run that fails before its first picture leaves nothing behind
-                writer.writerow(COLUMNS)
+            if not begun:  # a run that fails before its first thing leaves nothing behind
+                writer.writerow(columns)
                 begun = True
-            writer.writerows(face.cells() for face in picture)
+            writer.writerows(rows_of(thing))
 
         yield write
         if not begun:
-            writer.writerow(COLUMNS)
+            writer.writerow(columns)
 
 
 @contextlib.contextmanager
-def json_file(target: str) -> Iterator[Any]:
-    """Yield a function that appends a picture to the JSON at `target` (``-``: stdout)."""
+def json_list(
+    target: str, key: str, to_json: Callable[[Any], dict[str, Any]]
+) -> Iterator[Callable[[Any], None]]:
+    """Yield a function that appends a thing to the JSON at `target`: ``{KEY: [ … ]}``."""
     # A name that is not UTF-8 becomes the JSON escapes that Python's json reads back.
     with output_text(target, errors="backslashreplace") as file:
-        separator = '{"pictures": [\n'
+        separator = f'{{"{key}": [\n'
 
-        def write(picture: list[FacePrediction]) -> None:
+        def write(thing: Any) -> None:
             nonlocal separator
-            file.write(separator + json.dumps(picture_json(picture), ensure_ascii=False))
+            file.write(separator + json.dumps(to_json(thing), ensure_ascii=False))
             separator = ",\n"
 
         try:

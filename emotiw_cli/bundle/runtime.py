@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.bundle.schema import BundleSpec, MemberSpec
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
@@ -202,6 +203,4 @@ def _posteriors(
         raw[representation.radius] = [representation.raw(face) for face in faces]
     crops = np.stack([member.preprocessing.crops_of(one) for one in raw[representation.radius]])
     logits = session.run(["logits"], {"input": crops.reshape(-1, *crops.shape[2:])})[0]
-    scores = logits.astype(np.float64).reshape(*crops.shape[:2], -1)
-    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return (shares / shares.sum(axis=-1, keepdims=True)).mean(axis=1)
+    return softmax(logits.reshape(*crops.shape[:2], -1)).mean(axis=1)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from emotiw_cli.bundle.fusion import normalise
+from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.errors import ArtefactError
 
 
@@ -46,11 +46,6 @@ class Mlp:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"{where} is not a fusing net ({error}); make it again.") from error
         return made
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """(n, c) float → (n, c) float64, rows sum to one."""
-    return normalise(np.exp(scores - scores.max(axis=1, keepdims=True)))
 
 
 @dataclass(frozen=True)

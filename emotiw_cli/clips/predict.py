@@ -6,7 +6,6 @@ A clip's posterior is the mean over all faces that were read in it, every tube i
 
 from __future__ import annotations
 
-import functools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -15,14 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from emotiw_cli.bundle.load import DEFAULT, load_bundle
+from emotiw_cli.bundle.predict import align_faces
 from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.clips.decode import ClipError, Frame, Reading, read_frames
 from emotiw_cli.clips.result import ClipPrediction, Step, TubePrediction, mean_posterior
 from emotiw_cli.clips.tubes import Follower, Tube
-from emotiw_cli.faces.align import align_face
 from emotiw_cli.faces.detect import Detection
-from emotiw_cli.faces.landmarks import Landmarks5
 
 Advance = Callable[[float], None]
 """Told how many seconds of a clip are read."""
@@ -129,10 +127,7 @@ def _read_faces(
 ) -> Iterator[tuple[int, Step]]:
     image = frame.image()
     boxes = [_detection(tube.boxes[-1], image) for tube in tubes]
-    size, detail = bundle.spec.face_size, bundle.spec.detail
-    faces = [
-        align_face(image, _landmarks().points(image, box), size, detail=detail) for box in boxes
-    ]
+    faces = align_faces(image, boxes, bundle)
     for tube, box, posterior in zip(tubes, boxes, bundle.posteriors(faces), strict=True):
         place = (box.x, box.y, box.width, box.height)
         yield tube.number, Step(frame.time, *place, tuple(posterior.tolist()))
@@ -149,8 +144,3 @@ def _detection(box: np.ndarray, image: np.ndarray) -> Detection:
         method="tube",
         outline=whole,  # type: ignore[arg-type]
     )
-
-
-@functools.cache
-def _landmarks() -> Landmarks5:
-    return Landmarks5()

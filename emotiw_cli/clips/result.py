@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from emotiw_cli.bundle.result import output_text
+from emotiw_cli.bundle.result import csv_rows, json_list
 from emotiw_cli.emotions import EMOTIONS
 
 COLUMNS = (
@@ -157,38 +155,11 @@ def _answer(posterior: Posterior) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def csv_file(target: str) -> Iterator[Any]:
-    """Yield a function that appends a clip's rows to the csv at `target` (``-``: stdout)."""
-    with output_text(target, errors="surrogateescape") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        begun = False
-
-        def write(clip: ClipPrediction) -> None:
-            nonlocal begun
-            if not begun:
-                writer.writerow(COLUMNS)
-                begun = True
-            writer.writerows(clip.rows())
-
-        yield write
+def csv_file(target: str) -> AbstractContextManager[Any]:
+    """A function that appends a clip's rows to the csv at `target` (``-``: stdout)."""
+    return csv_rows(target, COLUMNS, ClipPrediction.rows)
 
 
-@contextlib.contextmanager
-def json_file(target: str) -> Iterator[Any]:
-    """Yield a function that appends a clip to the JSON at `target`: ``{"clips": [ … ]}``."""
-    with output_text(target, errors="backslashreplace") as file:
-        separator = '{"clips": [\n'
-
-        def write(clip: ClipPrediction) -> None:
-            nonlocal separator
-            file.write(separator + json.dumps(clip.to_json(), ensure_ascii=False))
-            separator = ",\n"
-
-        try:
-            yield write
-        except BaseException:  # what an interrupted run leaves behind is JSON too
-            if separator == ",\n":
-                file.write("\n]}\n")
-            raise
-        file.write("\n]}\n")
+def json_file(target: str) -> AbstractContextManager[Any]:
+    """A function that appends a clip to the JSON at `target` (``-``: stdout)."""
+    return json_list(target, "clips", ClipPrediction.to_json)

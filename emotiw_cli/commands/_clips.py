@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from emotiw_cli.errors import InputError
 
@@ -28,10 +26,11 @@ def predict_clips_verb(
 ) -> None:
     """Predict clips, write and print; `done` is filled as it goes, for who interrupts."""
     from emotiw_cli.clips.predict import predict_clips
-    from emotiw_cli.commands._console import progress
+    from emotiw_cli.clips.result import csv_file, json_file
+    from emotiw_cli.commands._console import opened, progress
 
     total = len(entries)
-    with _writers(csv, json) as writers, progress("Clips", total) as bar:
+    with opened((csv_file, csv), (json_file, json)) as writers, progress("Clips", total) as bar:
 
         def advance(seconds: float) -> None:
             bar.update(len(done), text=f"{seconds:.0f} s read")
@@ -48,23 +47,12 @@ def predict_clips_verb(
         raise InputError("not one clip could be read.")
 
 
-@contextlib.contextmanager
-def _writers(csv: str | None, json: str | None) -> Iterator[list[Any]]:
-    from emotiw_cli.clips.result import csv_file, json_file
-
-    with contextlib.ExitStack() as stack:
-        yield [
-            stack.enter_context(open_file(target))
-            for open_file, target in ((csv_file, csv), (json_file, json))
-            if target is not None
-        ]
-
-
 def _print_summary(done: list[ClipPrediction], draw: Path | None) -> None:
+    from emotiw_cli.commands._console import printable
+
     for clip in done:
         if clip.note:
-            note = clip.note.encode(errors="backslashreplace").decode()
-            print(f"emotiw: {note}", file=sys.stderr)
+            print(f"emotiw: {printable(clip.note)}", file=sys.stderr)
     seconds, took = sum(clip.seconds for clip in done), sum(clip.took for clip in done)
     faces = sum(len(clip.tubes) for clip in done)
     unread = sum(clip.status not in ("ok", "no_face") for clip in done)
@@ -88,6 +76,7 @@ def _print_table(done: list[ClipPrediction]) -> None:
 
     from emotiw_cli.bundle.draw import COLOURS
     from emotiw_cli.clips.result import emotion_of
+    from emotiw_cli.commands._console import printable
     from emotiw_cli.emotions import EMOTIONS
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
@@ -118,7 +107,7 @@ def _print_table(done: list[ClipPrediction]) -> None:
         )
 
     for clip in done:
-        name = clip.path.encode(errors="backslashreplace").decode()
+        name = printable(clip.path)
         row(name, "", f"0–{clip.seconds:.1f}" if clip.frames else "", clip.posterior, clip.status)
         for tube in clip.tubes if len(clip.tubes) > 1 else ():
             span = f"{tube.steps[0].time:.1f}–{tube.steps[-1].time:.1f}"

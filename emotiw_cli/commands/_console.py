@@ -6,7 +6,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 EVERY_SECONDS = 10.0
@@ -99,6 +99,20 @@ def progress(description: str, total: int | None = None, *, quiet: bool = False)
 def say(message: str) -> None:
     """Write a message for a reader to stderr, above the progress bar if one is shown."""
     print(message, file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for what a terminal or file cannot hold."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+@contextlib.contextmanager
+def opened(*files: tuple[Callable[[str], Any], str | None]) -> Iterator[list[Any]]:
+    """Open each of `files`, an opener and its target, that has a target; yield what they give."""
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(opener(target)) for opener, target in files if target is not None
+        ]
 
 
 def print_json(content: Any) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -91,8 +91,8 @@ def predict_command(
     from emotiw_cli import processors
     from emotiw_cli.bundle.pictures import find_pictures
     from emotiw_cli.bundle.predict import predict_paths
-    from emotiw_cli.bundle.result import STANDARD_OUTPUT
-    from emotiw_cli.commands._console import progress
+    from emotiw_cli.bundle.result import STANDARD_OUTPUT, csv_file, json_file
+    from emotiw_cli.commands._console import opened, progress
 
     started = time.perf_counter()
     terminal = sys.stdout.isatty() and STANDARD_OUTPUT not in (csv, json)
@@ -130,7 +130,7 @@ def predict_command(
     done: list[list[FacePrediction]] = []
     with (
         _stopping(done, entries, "pictures", csv, json),
-        _writers(csv, json) as writers,
+        opened((csv_file, csv), (json_file, json)) as writers,
         progress("Pictures", len(entries), quiet=len(entries) < PROGRESS_FROM) as advance,
     ):
         for picture in predictions:
@@ -194,22 +194,12 @@ def _check_outputs(csv: str | None, json: str | None) -> None:
             )
 
 
-@contextlib.contextmanager
-def _writers(csv: str | None, json: str | None) -> Iterator[list[Any]]:
-    from emotiw_cli.bundle.result import csv_file, json_file
-
-    with contextlib.ExitStack() as stack:
-        yield [
-            stack.enter_context(open_file(target))
-            for open_file, target in ((csv_file, csv), (json_file, json))
-            if target is not None
-        ]
-
-
 def _print_summary(done: list[list[FacePrediction]], seconds: float, draw: Path | None) -> None:
+    from emotiw_cli.commands._console import printable
+
     notes = [picture[0].note for picture in done if picture[0].note]
     for note in notes[:NOTES_SHOWN]:
-        print(f"emotiw: {_printable(note)}", file=sys.stderr)
+        print(f"emotiw: {printable(note)}", file=sys.stderr)
     if len(notes) > NOTES_SHOWN:
         print(f"emotiw: … and {len(notes) - NOTES_SHOWN} more.", file=sys.stderr)
     faces = sum(bool(face.posterior) for picture in done for face in picture)
@@ -232,6 +222,7 @@ def _print_table(done: list[list[FacePrediction]]) -> None:
     from rich.text import Text
 
     from emotiw_cli.bundle.draw import COLOURS
+    from emotiw_cli.commands._console import printable
     from emotiw_cli.emotions import EMOTIONS
 
     console = Console()
@@ -248,7 +239,7 @@ def _print_table(done: list[list[FacePrediction]]) -> None:
 
     faces = [face for picture in done for face in picture]
     for face in faces[:TABLE_ROWS]:
-        name = _shortened(_printable(face.path), names) if face.face < 2 else ""
+        name = _shortened(printable(face.path), names) if face.face < 2 else ""
         if not face.posterior:
             table.add_row(Text(name), "", *[""] * wide, Text(face.status, style="dim"))
             continue
@@ -278,7 +269,3 @@ def _shortened(path: str, width: int) -> str:
 
 def _bar(share: float) -> str:
     return " ▁▂▃▄▅▆▇█"[round(8 * share)]
-
-
-def _printable(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.fuse import METHODS, Method, cross_validated, fit_fusion, side_by_side
-from emotiw_cli.clips.mlp import Mlp, MlpPlan, _gradients, fit_mlp, softmax
+from emotiw_cli.clips.mlp import Mlp, MlpPlan, _gradients, fit_mlp
 from emotiw_cli.errors import ArtefactError
 
 DRAWS = 500

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.signal import resample_poly
 
+from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.features import features
 from emotiw_cli.clips.voice.functionals import FUNCTIONALS, functionals
 from emotiw_cli.emotions import EMOTIONS
@@ -70,12 +71,6 @@ class LinearVoice:
                 "`emotiw clips train audio`."
             ) from error
         return made
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """(..., k) float → float64, sums to one over the last axis."""
-    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=-1, keepdims=True), dtype=np.float64)
 
 
 def discriminants(

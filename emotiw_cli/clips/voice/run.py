@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.features import COUNT, RATE, features
-from emotiw_cli.clips.voice.linear import LinearVoice, softmax
+from emotiw_cli.clips.voice.linear import LinearVoice
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
 
@@ -69,7 +70,7 @@ class _Net:
 
     def posterior(self, windows: np.ndarray) -> np.ndarray:
         logits = self._session.run([self._answer], {self._given: windows[None]})[0][0]
-        return softmax(logits.astype(np.float64))
+        return softmax(logits)
 
 
 class VoiceModel:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.features import COUNT, NAMES
 from emotiw_cli.clips.voice.functionals import FUNCTIONALS, KINDS, functionals
-from emotiw_cli.clips.voice.linear import _folds, discriminants, softmax
+from emotiw_cli.clips.voice.linear import _folds, discriminants
 
 
 def test_functionals_by_hand() -> None:
