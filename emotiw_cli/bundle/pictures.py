@@ -21,7 +21,8 @@ def find_pictures(
 
     A path that exists is taken as it is, even if it holds ``*`` or ``[``; a folder stands for the
     pictures below it (:func:`is_picture`), or for the clips if there are none, sorted by name,
-    hidden ones left out; a glob for what it matches.
+    hidden ones left out; a glob for what it matches. Clips beside pictures are not read with them,
+    but none is passed over in silence.
 
     Parameters
     ----------
@@ -34,7 +35,8 @@ def find_pictures(
     str
         A path: as it was given; for members of a folder, the given folder joined with the name.
     FacePrediction
-        Status ``missing``, for a folder without either and a glob without match.
+        Status ``missing``, for a folder without either and a glob without match; ``unsupported``,
+        for a clip in a folder that has pictures too.
     """
     for argument in arguments:
         if argument == STANDARD_INPUT:
@@ -59,9 +61,15 @@ def _paths_in(listed: Iterable[str]) -> Iterator[str]:
             yield path
 
 
-def _members(folder: str) -> list[str]:
+def _members(folder: str) -> Iterator[str | FacePrediction]:
     files = list(_files_below(folder))
-    return [file for file in files if is_picture(file)] or [file for file in files if is_clip(file)]
+    pictures = any(is_picture(file) for file in files)
+    for file in files:
+        if is_picture(file) or (is_clip(file) and not pictures):
+            yield file
+        elif is_clip(file):
+            note = f"{file} is a clip among pictures: call predict for the clips by themselves."
+            yield FacePrediction(file, "unsupported", note=note)
 
 
 def _files_below(folder: str) -> Iterator[str]:
@@ -72,7 +80,9 @@ def _files_below(folder: str) -> Iterator[str]:
                 yield os.path.join(place, name)  # noqa: PTH118 (keeps ./ and //)
 
 
-def _or_missing(given: str, found: Iterable[str], trouble: str) -> Iterator[str | FacePrediction]:
+def _or_missing(
+    given: str, found: Iterable[str | FacePrediction], trouble: str
+) -> Iterator[str | FacePrediction]:
     empty = True
     for path in found:
         empty = False

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotiw_cli.bundle.pictures import find_pictures
+from emotiw_cli.bundle.result import FacePrediction
 
 
 @pytest.fixture
@@ -86,3 +87,22 @@ def test_names_that_are_not_unicode_survive(place: Path) -> None:
     except OSError:
         pytest.skip("this file system takes only Unicode names")
     assert list(find_pictures(["empty"])) == [f"empty/{name}"]
+
+
+def test_a_clip_among_pictures_is_not_passed_over_in_silence(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    picture, clip = find_pictures([str(tmp_path)])
+    assert picture == str(tmp_path / "a.jpg")
+    assert isinstance(clip, FacePrediction)
+    assert (clip.path, clip.status) == (str(tmp_path / "b.mp4"), "unsupported")
+    assert "by themselves" in clip.note
+
+
+def test_a_folder_of_clips_stands_for_its_clips(tmp_path: Path) -> None:
+    for name in ("b.mp4", "a.avi"):
+        (tmp_path / name).touch()
+    assert list(find_pictures([str(tmp_path)])) == [
+        str(tmp_path / "a.avi"),
+        str(tmp_path / "b.mp4"),
+    ]
