@@ -1,9 +1,11 @@
 """Whether an ensemble is right as often as it says, on validation folds it was not fitted to.
 
-    python benchmarks/calibration.py MEMBER [MEMBER …] [--work work] [--prior-strength 0.4]
-                                     [--figure FILE.svg] [--json]
+    python benchmarks/calibration.py MEMBER [MEMBER …] [--method log-loss] [--even 0.5]
+                                     [--prior-strength 0.3] [--work work] [--figure FILE.svg]
+                                     [--json]
 
-Weights and temperature are fitted on four fifths of the members' validation faces and judged on
+The options are those of `emotiw ensemble`: other ones measure another ensemble. Weights and
+temperature are fitted on four fifths of the members' validation faces and judged on
 the last, in turn. Printed are the ECE of 15 bins with its 95 % interval and, for each bin,
 how many faces it holds, how sure the ensemble is of them and how many are right; the figure is the
 reliability diagram. The ECE under changes of light is robustness.py's.
@@ -15,13 +17,13 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from labelled_faces import markdown
 
 from emotiw_cli.artefact import open_artefact
-from emotiw_cli.ensemble.fit import Plan, cross_validated, fold_numbers
+from emotiw_cli.ensemble.fit import Method, Plan, cross_validated, fold_numbers
 from emotiw_cli.ensemble.members import read_members
 from emotiw_cli.errors import EmotiwError
 from emotiw_cli.evaluation import metrics
@@ -86,12 +88,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("members", nargs="+")
     parser.add_argument("--work", type=Path, default=Path("work"))
-    parser.add_argument("--prior-strength", type=float, default=0.4)
+    parser.add_argument("--method", default="log-loss", choices=get_args(Method))
+    parser.add_argument("--even", type=float, default=0.0)
+    parser.add_argument("--prior-strength", type=float, default=0.0)
     parser.add_argument("--figure", type=Path, help="write the reliability diagram, svg")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     try:
-        plan = Plan(prior_strength=options.prior_strength)
+        plan = Plan(method=options.method, even=options.even, prior_strength=options.prior_strength)
         report = calibration(options.work, options.members, plan)
     except EmotiwError as error:
         raise SystemExit(f"calibration not measured: {error}") from error
