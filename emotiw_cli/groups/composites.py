@@ -192,7 +192,8 @@ def _background(generator: np.random.Generator) -> np.ndarray:
     width, height = SIZE
     ends = generator.uniform(40, 230, (2, 3))
     way = np.linspace(0, 1, height)[:, None, None]
-    canvas = np.broadcast_to((1 - way) * ends[0] + way * ends[1], (height, width, 3)).copy()
+    canvas = np.broadcast_to((1 - way) * ends[0] + way * ends[1], (height, width, 3))
+    canvas = np.array(canvas, dtype=np.float32, order="C")
     for _ in range(int(generator.integers(3, 14))):
         colour = tuple(generator.uniform(20, 240, 3).tolist())
         a = (int(generator.integers(0, width)), int(generator.integers(0, height)))
@@ -229,17 +230,19 @@ def _person(
     brown = (hair * np.array([1.0, 0.8, 0.65])).tolist()
     cv2.ellipse(canvas, (x, y - round(0.1 * side)), head, 0, 0, 360, brown, -1, cv2.LINE_AA)
 
-    grey = face.mean(axis=2, keepdims=True)
-    coloured = np.clip(grey * tint / tint.mean(), 0, 255).astype(np.float32)
-    turn = cv2.getRotationMatrix2D(
-        ((face.shape[1] - 1) / 2, (face.shape[0] - 1) / 2),
-        float(generator.uniform(-_TURN, _TURN)),
-        side / face.shape[1],
-    )
-    turn[:, 2] += [x - (face.shape[1] - 1) / 2, y - (face.shape[0] - 1) / 2]
+    # A square patch of the canvas that a turned face fits in; the canvas ends where it ends.
+    reach = round(0.75 * side)
+    left, top = max(0, x - reach), max(0, y - reach)
+    patch = canvas[top : y + reach, left : x + reach]
+    size = (patch.shape[1], patch.shape[0])
+    middle = ((face.shape[1] - 1) / 2, (face.shape[0] - 1) / 2)
+    angle = float(generator.uniform(-_TURN, _TURN))
+    turn = cv2.getRotationMatrix2D(middle, angle, side / face.shape[1])
+    turn[:, 2] += [x - left - middle[0], y - top - middle[1]]
     rows, columns = np.mgrid[-1 : 1 : face.shape[0] * 1j, -1 : 1 : face.shape[1] * 1j]
     mask = np.clip((1 - (columns**4 + rows**4) ** 0.25) / 0.12, 0, 1).astype(np.float32)
-    flags = cv2.INTER_AREA if side < face.shape[1] else cv2.INTER_LINEAR
-    drawn = cv2.warpAffine(coloured, turn, SIZE, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpAffine(mask, turn, SIZE, flags=cv2.INTER_LINEAR)[..., None]
-    canvas[:] = (alpha * drawn + (1 - alpha) * canvas).round().astype(np.uint8)
+    grey = face.mean(axis=2, keepdims=True)
+    coloured = np.clip(grey * tint / tint.mean(), 0, 255).astype(np.float32)
+    drawn = cv2.warpAffine(coloured, turn, size, borderMode=cv2.BORDER_REPLICATE)
+    alpha = cv2.warpAffine(mask, turn, size)[..., None]
+    patch[:] = (alpha * drawn + (1 - alpha) * patch).round().astype(np.uint8)
