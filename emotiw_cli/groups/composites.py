@@ -23,7 +23,7 @@ from emotiw_cli.artefact import landing_file, make_folder
 from emotiw_cli.data.faces import Faces
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import InputError
-from emotiw_cli.groups.labels import GROUP_EMOTIONS
+from emotiw_cli.groups.layout import CLASSES
 
 VALENCE: Mapping[str, float] = {
     **dict.fromkeys(("angry", "disgust", "fear", "sad"), -1.0),
@@ -84,7 +84,7 @@ def plan_composites(
         If the faces cannot make up groups of every label.
     """
     own = np.array([group_label(one[None]) for one in valence], dtype=int)
-    pools = [np.flatnonzero(own == label) for label in range(len(GROUP_EMOTIONS))]
+    pools = [np.flatnonzero(own == label) for label in range(len(CLASSES))]
     if min(map(len, pools)) == 0:
         raise InputError(
             "these faces cannot make up groups: there must be negative, neutral and positive ones "
@@ -92,7 +92,7 @@ def plan_composites(
         )
     made = []
     for number in range(count):
-        label = number % len(GROUP_EMOTIONS)
+        label = number % len(CLASSES)
         for _ in range(_TRIES):
             people = int(generator.integers(PEOPLE[0], PEOPLE[1] + 1))
             alike = generator.random(people) < generator.uniform(0.5, 1)
@@ -154,7 +154,7 @@ def make_composites(
         counts |= {f"{name} photos": len(part), f"{name} faces": int(own.sum())}
     for number, composite in enumerate(plan):
         picture = draw_group([faces.face(row) for row in composite.rows], generator)
-        place = make_folder(folder / composite.split / GROUP_EMOTIONS[composite.label])
+        place = make_folder(folder / composite.split / CLASSES[composite.label])
         with landing_file(place / f"{number:05d}.jpg") as file:
             Image.fromarray(picture).save(file, "JPEG", quality=92)
         advance()

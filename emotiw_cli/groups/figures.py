@@ -8,19 +8,19 @@ import numpy as np
 
 from emotiw_cli.evaluation.intervals import interval, resampled_sums
 from emotiw_cli.evaluation.metrics import losses
-from emotiw_cli.groups.labels import GROUP_EMOTIONS
+from emotiw_cli.groups.layout import CLASSES
 
-_CLASSES = len(GROUP_EMOTIONS)
+_COUNT = len(CLASSES)
 
 
 def _sums(posteriors: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """What each photo adds: the cells of the confusion matrix, then its loss in nats."""
-    cells = np.eye(_CLASSES**2)[labels * _CLASSES + posteriors.argmax(axis=1)]
-    return np.column_stack([cells, losses(posteriors, np.eye(_CLASSES)[labels])])
+    cells = np.eye(_COUNT**2)[labels * _COUNT + posteriors.argmax(axis=1)]
+    return np.column_stack([cells, losses(posteriors, np.eye(_COUNT)[labels])])
 
 
 def _confusion(sums: np.ndarray) -> np.ndarray:
-    return sums[..., :-1].reshape(*sums.shape[:-1], _CLASSES, _CLASSES)
+    return sums[..., :-1].reshape(*sums.shape[:-1], _COUNT, _COUNT)
 
 
 def _accuracy(sums: np.ndarray) -> np.ndarray:
@@ -66,7 +66,7 @@ def measure(posteriors: np.ndarray, labels: np.ndarray, *, seed: int = 0) -> dic
         },
         "recall": {
             emotion: float((posteriors[labels == c].argmax(axis=1) == c).mean())
-            for c, emotion in enumerate(GROUP_EMOTIONS)
+            for c, emotion in enumerate(CLASSES)
             if (labels == c).any()
         },
     }

@@ -12,7 +12,7 @@ from emotiw_cli.ensemble.calibration import fit_temperature
 from emotiw_cli.ensemble.weights import log_loss_weights
 from emotiw_cli.evaluation.metrics import log_loss
 from emotiw_cli.groups.fusion import PAPER_WEIGHTS, GroupFusion, Part
-from emotiw_cli.groups.labels import GROUP_EMOTIONS
+from emotiw_cli.groups.layout import CLASSES
 
 Method = Literal["paper", "equal", "fitted"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -20,7 +20,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 SHARES = (0.0, 0.5, 1.0)
 """How far fitted weights may go from equal ones to those of the least log-loss."""
 FOLDS = 5
-_CLASSES = len(GROUP_EMOTIONS)
+_COUNT = len(CLASSES)
 
 
 def fit_fusion(
@@ -44,7 +44,7 @@ def fit_fusion(
     folds : of the cross-validation within. seed : of the folds.
     """
     parts = tuple(parts)
-    counts = np.bincount(labels, minlength=_CLASSES) + 1.0  # none is impossible
+    counts = np.bincount(labels, minlength=_COUNT) + 1.0  # none is impossible
     prior = tuple((counts / counts.sum()).tolist())
     if method == "paper":
         return GroupFusion(parts, tuple(PAPER_WEIGHTS[part] for part in parts), True, prior)
@@ -52,7 +52,7 @@ def fit_fusion(
     whole = np.isfinite(vectors).all(axis=(0, 2))
     if method == "equal" or whole.sum() < 2 * folds:
         return GroupFusion(parts, tuple(equal.tolist()), False, prior)
-    posteriors, truth = normalise(vectors[:, whole]), np.eye(_CLASSES)[labels[whole]]
+    posteriors, truth = normalise(vectors[:, whole]), np.eye(_COUNT)[labels[whole]]
     fold = np.random.default_rng(seed).permutation(len(truth)) % folds
     held = np.zeros((len(SHARES), *truth.shape))
     for number in range(folds):
@@ -81,7 +81,7 @@ def cross_validated(
     All that is chosen, the share of ``fitted`` among it, is chosen again within the other folds.
     """
     fold = np.random.default_rng(seed).permutation(len(labels)) % folds
-    fused = np.empty((len(labels), _CLASSES))
+    fused = np.empty((len(labels), _COUNT))
     for number in range(folds):
         rest, own = fold != number, fold == number
         fusion = fit_fusion(method, vectors[:, rest], labels[rest], parts, folds=folds, seed=seed)

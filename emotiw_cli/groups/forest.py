@@ -15,9 +15,9 @@ import numpy as np
 
 from emotiw_cli.bundle.fusion import normalise
 from emotiw_cli.errors import ArtefactError
-from emotiw_cli.groups.labels import GROUP_EMOTIONS
+from emotiw_cli.groups.layout import CLASSES
 
-_CLASSES = len(GROUP_EMOTIONS)
+_COUNT = len(CLASSES)
 _WALKERS = 1 << 20
 """Rows times trees that walk at once: some 30 MB."""
 
@@ -119,7 +119,7 @@ class Forest:
             kinds = [getattr(made, field.name).dtype.kind for field in fields(cls)]
             if kinds != ["i", "u", "f", "i", "i"] or made.width.shape != ():
                 raise ValueError("its arrays are of other types")
-            if made.roots.shape[:1] != (_CLASSES,) or made.roots.ndim != 2 or not made.roots.size:
+            if made.roots.shape[:1] != (_COUNT,) or made.roots.ndim != 2 or not made.roots.size:
                 raise ValueError("it does not have trees for three emotions")
             if not made.feature.shape == made.number.shape == made.left.shape == (nodes,):
                 raise ValueError("its arrays do not fit together")
@@ -168,7 +168,7 @@ def _fit(rows: np.ndarray, labels: np.ndarray, *, trees: int, least_leaf: int, s
     from sklearn.ensemble import RandomForestClassifier
 
     forests = []
-    for emotion in range(_CLASSES):
+    for emotion in range(_COUNT):
         forest = RandomForestClassifier(
             n_estimators=trees, min_samples_leaf=least_leaf, random_state=seed + emotion
         )
@@ -197,7 +197,7 @@ def from_sklearn(forests: Any) -> Forest:
             roots.append(count)
             count += len(order)
     return Forest(
-        np.array(roots, dtype=np.int32).reshape(_CLASSES, -1),
+        np.array(roots, dtype=np.int32).reshape(_COUNT, -1),
         np.concatenate(features),
         np.concatenate(numbers).astype(np.float32),
         np.concatenate(lefts).astype(np.int32),

@@ -22,7 +22,7 @@ import numpy as np
 
 from emotiw_cli.bundle.fusion import apply_temperature, normalise
 from emotiw_cli.errors import ArtefactError
-from emotiw_cli.groups.labels import GROUP_EMOTIONS
+from emotiw_cli.groups.layout import CLASSES
 
 Part = Literal["landmarks", "embedding", "scene"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -31,7 +31,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 PAPER_WEIGHTS: Mapping[Part, float] = {"landmarks": 0.6, "embedding": 0.7, "scene": 0.86}
 CROWD = 3.6
 """A landmark vector whose maximum reaches this is divided by it."""
-_CLASSES = len(GROUP_EMOTIONS)
+_COUNT = len(CLASSES)
 
 
 def tame(sums: np.ndarray) -> np.ndarray:
@@ -56,7 +56,7 @@ class GroupFusion:
     parts: tuple[Part, ...]
     weights: tuple[float, ...]
     sums: bool = False
-    prior: tuple[float, ...] = (1 / _CLASSES,) * _CLASSES
+    prior: tuple[float, ...] = (1 / _COUNT,) * _COUNT
     temperature: float = 1.0
 
     def __post_init__(self) -> None:
@@ -65,8 +65,8 @@ class GroupFusion:
             raise ValueError("each member needs a weight and one of the parts " + ", ".join(PARTS))
         if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
             raise ValueError("weights must be finite, not negative, and not all zero")
-        if prior.shape != (_CLASSES,) or not ((prior >= 0).all() and abs(prior.sum() - 1) < 1e-6):
-            raise ValueError(f"the prior must be {_CLASSES} shares that sum to one")
+        if prior.shape != (_COUNT,) or not ((prior >= 0).all() and abs(prior.sum() - 1) < 1e-6):
+            raise ValueError(f"the prior must be {_COUNT} shares that sum to one")
         if not (np.isfinite(self.temperature) and self.temperature > 0):
             raise ValueError("the temperature must be a positive number")
 
@@ -82,7 +82,7 @@ class GroupFusion:
         (n, 3) float64, rows sum to one.
         """
         vectors = np.asarray(vectors, dtype=np.float64)
-        if vectors.ndim != 3 or vectors.shape[::2] != (len(self.parts), _CLASSES):
+        if vectors.ndim != 3 or vectors.shape[::2] != (len(self.parts), _COUNT):
             raise ValueError(f"{len(self.parts)} members' (n, 3) expected, not {vectors.shape}")
         there = np.isfinite(vectors).all(axis=2)
         filled = np.where(there[..., None], vectors, 0)

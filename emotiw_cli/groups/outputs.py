@@ -13,7 +13,7 @@ from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.errors import InputError
 from emotiw_cli.groups.fusion import PARTS, Part
-from emotiw_cli.groups.labels import GROUP_EMOTIONS
+from emotiw_cli.groups.layout import CLASSES
 
 OUTPUTS = "outputs.npz"
 
@@ -68,7 +68,7 @@ class Outputs:
                 parts=np.array(self.parts, dtype=np.str_),
                 vectors=self.vectors.astype(np.float32),
                 labels=self.labels.astype(np.int8),
-                classes=np.array(GROUP_EMOTIONS),
+                classes=np.array(CLASSES),
                 names=self.names.astype(np.str_),
                 splits=self.splits.astype(np.str_),
             )
@@ -95,8 +95,8 @@ class Outputs:
             else:
                 vectors = softmax(arrays["logits"]).astype(np.float32)
             labels = np.asarray(arrays["labels"], dtype=np.int64)
-            order = [str(name) for name in arrays.get("classes", GROUP_EMOTIONS)]
-            columns = [order.index(emotion) for emotion in GROUP_EMOTIONS]
+            order = [str(name) for name in arrays.get("classes", CLASSES)]
+            columns = [order.index(emotion) for emotion in CLASSES]
             members, count, classes = vectors.shape
             if classes != len(order) or labels.shape != (count,) or labels.max(initial=0) > 2:
                 raise ValueError("its arrays do not fit together")

@@ -19,7 +19,7 @@ from emotiw_cli.groups.composites import (
     plan_composites,
     valences,
 )
-from emotiw_cli.groups.labels import GROUP_EMOTIONS
+from emotiw_cli.groups.layout import CLASSES
 
 
 def test_the_rule_by_hand() -> None:
@@ -83,7 +83,7 @@ def test_written_as_a_labelled_set_whose_splits_share_no_face(
     assert (counts["train photos"], counts["val photos"]) == (6, 3)
     pictures = sorted((tmp_path / "out").rglob("*.jpg"))
     assert len(pictures) == 9
-    assert {path.parent.name for path in pictures} == set(GROUP_EMOTIONS)
+    assert {path.parent.name for path in pictures} == set(CLASSES)
     assert load_image(pictures[0]).shape == (SIZE[1], SIZE[0], 3)
 
 
