@@ -106,4 +106,84 @@ def faces(
         say_what_is_missing(report)
 
 
-SUB_VERBS = {"faces": faces}
+def features(
+    groups: Annotated[str, typer.Argument(help="Name of the groups, from `groups faces`.")],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name", help="Name of the features to write.", show_default="that of the groups"
+        ),
+    ] = None,
+    bundle: Annotated[
+        str,
+        typer.Option(
+            "--bundle",
+            metavar="NAME|DIR",
+            help="The bundle whose members embed the faces and whose posterior is stored.",
+        ),
+    ] = "default",
+    vggface: Annotated[
+        str | None,
+        typer.Option(
+            "--vggface",
+            metavar="MODEL|FILE",
+            help="Embed with VGGFace instead: a model of the workspace or a safetensors file with "
+            "the weights of a VGG16; needs torch.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Processes; 0: one per processor.")
+    ] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+) -> None:
+    """Describe the faces of group photos.
+
+    Writes WORK/features/NAME/features.h5: for each picture the median of its faces' embeddings;
+    for each face the posterior over seven emotions, and the distances between its 68 landmarks
+    over the largest of them. A picture without a face has a row, and no embedding.
+
+    The embeddings are what the members of the bundle see of an aligned face. With --vggface they
+    are the paper's: the last maps averaged and fc7 before its ReLU, in BGR and in RGB.
+
+    Killed or interrupted, the same command goes on from there.
+    """
+    from emotiw_cli.commands._console import print_json, progress, table
+    from emotiw_cli.commands._training import require_training
+    from emotiw_cli.groups.faces import Groups
+    from emotiw_cli.groups.features import make_features
+
+    if vggface is not None:
+        require_training()
+    opened = Groups.open(work, groups)
+    with progress("pictures", len(opened.rows), quiet=as_json) as bar:
+        report = make_features(
+            work,
+            opened,
+            name or groups,
+            bundle=bundle,
+            vggface=vggface,
+            workers=workers or None,
+            overwrite=overwrite,
+            on_progress=bar.update,
+        )
+    manifest = report.artefact.manifest
+    summary = {
+        "artefact": str(report.artefact.folder),
+        "backbone": manifest["parameters"]["backbone"],
+        "embeddings": manifest["parameters"]["keys"],
+        **manifest["counts"],
+        "worked_on": report.made,
+        "seconds": round(report.seconds, 1),
+        "images_per_second": round(report.made / report.seconds, 1),
+    }
+    if as_json:
+        print_json(summary)
+    else:
+        table("Described faces", summary)
+
+
+SUB_VERBS = {"faces": faces, "features": features}

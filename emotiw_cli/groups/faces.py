@@ -333,13 +333,19 @@ class Groups:
         """Open the groups called `name`; :class:`ArtefactError` if they are not there."""
         return cls(open_artefact(work, KIND, name))
 
+    def shards(self) -> dict[int, list[FaceRow]]:
+        """The rows by the shard they lie in."""
+        per = self._per_shard
+        return {
+            start // per: self.rows[start : start + per] for start in range(0, len(self.rows), per)
+        }
+
     def of(self, row: int, what: str) -> np.ndarray:
-        """The ``crops``, ``aligned``, ``boxes`` or ``points`` of a picture's faces, n of them."""
+        """The ``crops``, ``aligned``, ``boxes`` or ``points`` of a picture's faces, if any."""
         entry = self.rows[row]
-        if not entry.faces:
-            raise ValueError(f"row {row} has no faces")
-        stored = self._readers[what].dataset(entry.shard)
-        found: np.ndarray = stored[entry.offset : entry.offset + entry.faces]
+        stored = self._readers[what].dataset(row // self._per_shard)
+        start = max(entry.offset, 0)
+        found: np.ndarray = stored[start : start + entry.faces]
         return found
 
     def scene(self, row: int) -> np.ndarray:
