@@ -59,8 +59,8 @@ def render_card(spec: BundleSpec, ancestors: Sequence[Artefact]) -> str:
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # it is Markdown
     )
-    environment.filters["percent"] = _percent
-    environment.filters["figure"] = _figure
+    environment.filters["percent"] = percent
+    environment.filters["figure"] = figure
     return environment.get_template("MODEL_CARD.md.j2").render(
         spec=spec,
         emotions=EMOTIONS,
@@ -88,7 +88,7 @@ def _weights(spec: BundleSpec) -> list[str]:
     return [" ".join(f"{weight:.2f}" for weight in row) for row in spec.weights.values]
 
 
-def _percent(figure: Mapping[str, Any] | float | None) -> str:
+def percent(figure: Mapping[str, Any] | float | None) -> str:
     """A share as percents, with its interval if it has one."""
     if not isinstance(figure, Mapping):
         return "–" if figure is None else f"{100 * figure:.1f} %"
@@ -97,7 +97,7 @@ def _percent(figure: Mapping[str, Any] | float | None) -> str:
     return f"{100 * figure['value']:.1f} %{_bounds(figure, 100, 1)}"
 
 
-def _figure(figure: Mapping[str, Any]) -> str:
+def figure(figure: Mapping[str, Any]) -> str:
     """A figure with its interval."""
     return "–" if figure["value"] is None else f"{figure['value']:.3f}{_bounds(figure, 1, 3)}"
 

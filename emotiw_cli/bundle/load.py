@@ -116,7 +116,7 @@ def _read_spec(folder: Path) -> BundleSpec:
         ) from error
     shipped = folder.parent == SHIPPED_FOLDER
     expected = SHIPPED.get(folder.name, recorded) if shipped else recorded
-    _check(folder / SPEC, content, expected)
+    check(folder / SPEC, content, expected)
     try:
         described: Mapping[str, Any] = json.loads(content)
         schema = int(described["schema"])
@@ -156,11 +156,12 @@ def _read(folder: Path, spec: BundleSpec, name: str) -> bytes:
         raise ArtefactError(
             f"{path} is missing or cannot be read ({error.strerror}); copy the bundle again."
         ) from error
-    _check(path, content, spec.files[name])
+    check(path, content, spec.files[name])
     return content
 
 
-def _check(path: Path, content: bytes, expected: str) -> None:
+def check(path: Path, content: bytes, expected: str) -> None:
+    """Refuse a bundle's file whose SHA-256 is another: :class:`TamperedError`."""
     # The bytes that are checked are the bytes that are used.
     if hashlib.sha256(content).hexdigest() != expected:
         raise TamperedError(
