@@ -8,12 +8,14 @@ from typing import Annotated, Literal
 
 import typer
 
-Layout = Literal["auto", "photos", "classes", "identities", "table", "ferplus", "fer2013"]
+Layout = Literal[
+    "auto", "photos", "classes", "identities", "table", "ferplus", "fer2013", "recordio"
+]
 
 
 def align_command(
     source: Annotated[
-        Path, typer.Argument(help="A picture, folder, zip, csv, or .txt list of pictures.")
+        Path, typer.Argument(help="A picture, folder, zip, csv, .rec, or .txt list of pictures.")
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the faces to write.")],
     layout: Annotated[
@@ -74,10 +76,11 @@ def align_command(
 
     Writes WORK/faces/NAME: the faces in shards, and index.csv with one row per picture, whatever
     became of it. Known layouts: flat photos, a folder per emotion or per person (below train,
-    val, test or not), a csv of pictures with labels, FER+, as a folder or a zip; FER2013's csv.
+    val, test or not), a csv of pictures with labels, FER+, as a folder or a zip; FER2013's csv;
+    InsightFace's train.rec.
 
     Each picture's largest face is taken, turned and scaled by its eyes and nose. Sets of crops
-    (FER2013, SFEW's aligned faces) go through --no-detect.
+    (FER2013, SFEW's aligned faces, InsightFace) go through --no-detect.
 
     Killed or interrupted, the same command goes on from there. Machines that share the folder, or
     copy theirs together, divide the work with --shard 1/3, 2/3, 3/3; the result is the same.

@@ -8,6 +8,7 @@ from pathlib import Path
 from emotiw_cli.data.sources.fer2013 import is_pixel_header, open_fer2013
 from emotiw_cli.data.sources.files import Files, FolderFiles, ListedFiles, ZipFiles
 from emotiw_cli.data.sources.folders import FOLDER_LAYOUTS, open_folders, open_list
+from emotiw_cli.data.sources.recordio import open_records
 from emotiw_cli.data.sources.source import Source, exclude_listed, read_lines, split_groups
 from emotiw_cli.data.sources.tables import find_table, open_table, read_header, table_layout
 from emotiw_cli.errors import InputError
@@ -20,6 +21,7 @@ LAYOUTS: dict[str, str] = {
     "table": "pictures and a csv: file,label[,subject][,split] or file,person[,expression]",
     "ferplus": "pictures and a csv with the ten vote counts of FER+",
     "fer2013": "a csv with the columns emotion,pixels,Usage",
+    "recordio": "InsightFace's train.rec of identities, with or without train.idx",
 }
 
 __all__ = ["LAYOUTS", "Source", "exclude_listed", "open_source", "split_groups"]
@@ -56,12 +58,14 @@ def _open(path: Path, layout: str) -> Source:
         return _open_csv(path)
     if suffix == ".txt":
         return open_list(path, ListedFiles(path.parent, read_lines(path)))
+    if suffix == ".rec":
+        return open_records(path, path.parent, [path.name])
     if is_picture(path.name):
         return open_list(path, ListedFiles(path.parent, [path.name]))
     if zipfile.is_zipfile(path) or suffix == ".zip":
         return _open_files(path, ZipFiles(path), layout)
     raise InputError(
-        f"{path} is not a picture, a folder, a zip, a csv, or a .txt list of pictures."
+        f"{path} is not a picture, a folder, a zip, a csv, a .rec, or a .txt list of pictures."
     )
 
 
@@ -83,8 +87,11 @@ def _open_files(path: Path, files: Files, layout: str) -> Source:
         table = find_table(path, files)
         if table is not None:
             return open_table(path, files, *table)
-    if path.is_dir() and layout in ("auto", "fer2013"):
+    if path.is_dir() and layout in ("auto", "fer2013", "recordio"):
         csvs = [name for name in files.sizes if name.lower().endswith(".csv")]
         if len(csvs) == 1 and is_pixel_header(read_header(files, csvs[0])):
             return open_fer2013(path / csvs[0])
+        records = [name for name in files.sizes if name.lower().endswith(".rec")]
+        if records:
+            return open_records(path, path, records)
     return open_folders(path, files, layout if layout in FOLDER_LAYOUTS else "auto")

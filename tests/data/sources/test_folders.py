@@ -5,9 +5,11 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from emotiw_cli.commands.align import Layout
 from emotiw_cli.data.sources import LAYOUTS, open_source
 from emotiw_cli.errors import InputError
 
@@ -168,5 +170,6 @@ def test_a_name_that_is_not_utf8_is_listed_and_read(make_set: MakeSet) -> None:
     assert open_source(folder).read(row) == folder / "b\udce9.png"
 
 
-def test_every_layout_has_its_line() -> None:
+def test_every_layout_has_its_line_and_align_knows_it() -> None:
     assert all(LAYOUTS.values())
+    assert get_args(Layout) == ("auto", *LAYOUTS)
