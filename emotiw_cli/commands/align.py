@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 Layout = Literal[
-    "auto", "photos", "classes", "identities", "table", "ferplus", "fer2013", "recordio"
+    "auto", "photos", "classes", "identities", "afew", "table", "ferplus", "fer2013", "recordio"
 ]
 
 

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from emotiw_cli.data.sources.fer2013 import is_pixel_header, open_fer2013
-from emotiw_cli.data.sources.files import Files, FolderFiles, ListedFiles, ZipFiles
+from emotiw_cli.data.sources.files import Files, FolderFiles, ListedFiles, ZipFiles, unpacked
 from emotiw_cli.data.sources.folders import FOLDER_LAYOUTS, open_folders, open_list
 from emotiw_cli.data.sources.recordio import open_records
 from emotiw_cli.data.sources.source import Source, exclude_listed, read_lines, split_groups
@@ -18,6 +18,7 @@ LAYOUTS: dict[str, str] = {
     "photos": "pictures without labels: a file, a folder, a zip, or a .txt with one path a line",
     "classes": "a folder per emotion, below train, val, test or not",
     "identities": "a folder per person, below train, val, test or not",
+    "afew": "AFEW's faces: a folder per clip, with the clips or below a folder per emotion",
     "table": "pictures and a csv: file,label[,subject][,split] or file,person[,expression]",
     "ferplus": "pictures and a csv with the ten vote counts of FER+",
     "fer2013": "a csv with the columns emotion,pixels,Usage",
@@ -83,10 +84,6 @@ def _open_csv(path: Path) -> Source:
 
 
 def _open_files(path: Path, files: Files, layout: str) -> Source:
-    if layout in ("auto", "table", "ferplus"):
-        table = find_table(path, files)
-        if table is not None:
-            return open_table(path, files, *table)
     if path.is_dir() and layout in ("auto", "fer2013", "recordio"):
         csvs = [name for name in files.sizes if name.lower().endswith(".csv")]
         if len(csvs) == 1 and is_pixel_header(read_header(files, csvs[0])):
@@ -94,4 +91,9 @@ def _open_files(path: Path, files: Files, layout: str) -> Source:
         records = [name for name in files.sizes if name.lower().endswith(".rec")]
         if records:
             return open_records(path, path, records)
+    files = unpacked(path, files)
+    if layout in ("auto", "table", "ferplus"):
+        table = find_table(path, files)
+        if table is not None:
+            return open_table(path, files, *table)
     return open_folders(path, files, layout if layout in FOLDER_LAYOUTS else "auto")
