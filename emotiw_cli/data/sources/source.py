@@ -124,6 +124,25 @@ def read_lines(path: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
+def validate_on_test(source: Source) -> Source:
+    """Call the test split validation, as papers do with sets that have no validation split.
+
+    Raises
+    ------
+    InputError
+        If the set has no test split, or has a validation split.
+    """
+    splits = {row.split for row in source.rows}
+    if "test" not in splits or "validation" in splits:
+        why = "has a validation split" if "validation" in splits else "has no test split"
+        raise InputError(f"{source.path} {why}; leave --test-as-validation out.")
+
+    def rename(row: FaceRow) -> FaceRow:
+        return replace(row, split="validation") if row.split == "test" else row
+
+    return source.with_rows(rename, test_as_validation=True)
+
+
 def split_groups(source: Source, fraction: float, seed: int) -> Source:
     """Draw a validation split: a share of the groups, whole, or of each label's pictures.
 
