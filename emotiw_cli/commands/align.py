@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -73,6 +74,14 @@ def align_command(
             "split (RAF-DB).",
         ),
     ] = False,
+    set_name: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            help="Set that the subjects and films belong to, by default SOURCE's name; two sets "
+            "of one name share them.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the drawn split.")] = 0,
     share: Annotated[
         str, typer.Option("--shard", help="Work on the i-th of n shares only.", metavar="I/N")
@@ -124,6 +133,8 @@ def align_command(
         say(f"{count} pictures of the test split become the validation split")
     if split_by_group is not None:
         opened = sources.split_groups(opened, split_by_group, seed)
+    if set_name is not None:
+        opened = replace(opened, options={**opened.options, "set": set_name})
     with progress("pictures", len(opened.rows), quiet=as_json) as bar:
         report = make_faces(
             opened,

@@ -83,6 +83,25 @@ def test_the_test_split_becomes_validation_only_where_there_is_none() -> None:
         validate_on_test(source_of(rows[:1]))
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("ck.zip", "ck"),
+        ("ck", "ck"),
+        ("ck/labels.csv", "ck"),
+        ("ck/train.rec", "ck"),
+        ("ck/Train", "ck"),
+        ("ck/inner", "inner"),
+    ],
+)
+def test_a_set_is_called_as_its_folder_or_zip(tmp_path: Path, path: str, name: str) -> None:
+    (tmp_path / "ck" / "Train").mkdir(parents=True)
+    (tmp_path / "ck" / "inner").mkdir()
+    with zipfile.ZipFile(tmp_path / "ck.zip", "w"):
+        pass
+    assert replace(source_of([]), path=tmp_path / path).set_name == name
+
+
 def test_a_set_with_splits_keeps_them() -> None:
     with pytest.raises(InputError, match="has splits of its own"):
         split_groups(source_of([FaceRow(0, "a", split="train")]), 0.2, seed=0)
