@@ -182,6 +182,7 @@ def make_faces(
         "exclude": None,
         "split_by_group": None,
         "seed": None,
+        "set": source.set_name,
         **source.options,
         "inputs_per_shard": inputs_per_shard,
     }
@@ -194,7 +195,7 @@ def make_faces(
         if overwrite:
             clear(folder)
         pictures = {"pictures": len(source.rows), "list_of_pictures": source.digest}
-        keep_to_plan(folder, {**parameters, **pictures})
+        keep_to_plan(folder, {**pictures, **parameters})
         sweep(folder, [path.name for shard in mine for path in (shard.faces, shard.index)])
         missing = [shard for shard in mine if shard.read() is None]
         maker = FaceMaker(source.read, size, detail, detect, missed)

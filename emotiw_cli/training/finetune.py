@@ -24,6 +24,8 @@ from emotiw_cli.training.initial import find_initial
 from emotiw_cli.training.model import Progress, Task, train_model
 from emotiw_cli.training.recipe import Recipe
 
+_LISTED = 20
+
 
 def finetune(
     work: Path,
@@ -144,12 +146,12 @@ def _label(row: FaceRow) -> int:
 
 def _refuse_shared_groups(faces: FaceSet, training: list[int], validation: list[int]) -> None:
     def groups(places: list[int]) -> set[str]:
-        return {faces.row(place).group for place in places} - {""}
+        return {faces.leak_key(place) for place in places} - {""}
 
     shared = sorted(groups(training) & groups(validation))
     if shared:
-        listed = ", ".join(shared[:8]) + ("…" if len(shared) > 8 else "")
+        listed = ", ".join(shared[:_LISTED]) + (", …" if len(shared) > _LISTED else "")
         raise LeakError(
-            f"{len(shared)} subjects or films are in both training and validation ({listed}); "
-            "split the set by them with `emotiw align --split-by-group`."
+            f"{len(shared)} subjects, films or clips are both in training and in validation "
+            f"({listed}); split the set by them with `emotiw align --split-by-group`."
         )
