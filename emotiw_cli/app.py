@@ -25,6 +25,7 @@ VERBS: dict[str, str] = {
     "map": "Store local binary pattern codes of a set of faces.",
     "pretrain": "Train a net on face identities.",
     "finetune": "Train a net on emotions, from scratch or from an earlier model.",
+    "weights": "Take weights trained elsewhere into the workspace, or show what is in a file.",
     "ensemble": "Weigh trained members and write a bundle.",
     "evaluate": "Measure a bundle on a labelled set.",
     "clips": "Train modules that read emotion in clips.",

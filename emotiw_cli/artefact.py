@@ -223,6 +223,11 @@ def reference(artefact: Artefact) -> dict[str, str]:
     return {"kind": artefact.kind, "name": artefact.name, "digest": artefact.digest}
 
 
+def file_reference(path: Path) -> dict[str, str]:
+    """What a manifest records of an input file."""
+    return {"kind": "file", "name": path.name, "digest": sha256(path)}
+
+
 def check_fresh(artefact: Artefact, work: Path) -> None:
     """Refuse an artefact one of whose inputs has changed since.
 
