@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "ensemble": "Weigh trained members and write a bundle.",
     "evaluate": "Measure a bundle on a labelled set.",
     "clips": "Train modules that read emotion in clips.",
+    "groups": "Read the emotion of group photos, stage by stage.",
     "recipe": "Plan and run a whole experiment that is written down in one file.",
     "bundles": "List, show and verify bundles.",
     "status": "Show the artefacts, how they hang together, what is stale.",

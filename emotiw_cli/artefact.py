@@ -27,12 +27,14 @@ from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-KINDS = ("faces", "codes", "models", "voices", "bundles")
+KINDS = ("faces", "codes", "models", "voices", "groups", "features", "bundles")
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
     "models": "emotiw pretrain … --name {name}` or `emotiw finetune … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
+    "groups": "emotiw groups faces SOURCE --name {name}",
+    "features": "emotiw groups features {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (

@@ -47,13 +47,7 @@ class _Place(NamedTuple):
 
 def open_folders(path: Path, files: Files, layout: str) -> Source:
     """Read a folder or zip without label files; `layout` is one of these or auto."""
-    names = [name for name in files.sizes if is_picture(name)]
-    ignored = len(files.sizes) - len(names)
-    if not names:
-        raise InputError(
-            f"{path} holds no pictures ({ignored} other files); give a folder or zip with JPEG, "
-            "PNG, WebP, BMP or TIFF files."
-        )
+    names = picture_names(path, files)
     places = _places(names)
     folders = {place.folder for place in places.values()}
     clips = _clips(path, files, places) if layout in ("auto", "afew") else {}
@@ -72,7 +66,18 @@ def open_folders(path: Path, files: Files, layout: str) -> Source:
     else:
         rows = [FaceRow(0, name, split=place.split) for name, place in places.items()]
     entries = [(row, files.sizes[row.path]) for row in rows]
-    return make_source(path, layout, entries, FileReader(files), ignored)
+    return make_source(path, layout, entries, FileReader(files), len(files.sizes) - len(names))
+
+
+def picture_names(path: Path, files: Files) -> list[str]:
+    """The names of the pictures among `files`; :class:`InputError` if there are none."""
+    names = [name for name in files.sizes if is_picture(name)]
+    if not names:
+        raise InputError(
+            f"{path} holds no pictures ({len(files.sizes)} other files); give a folder or zip with "
+            "JPEG, PNG, WebP, BMP or TIFF files."
+        )
+    return names
 
 
 def open_list(path: Path, files: ListedFiles) -> Source:
