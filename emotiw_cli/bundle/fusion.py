@@ -28,14 +28,14 @@ def fill_missing(posteriors: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    posteriors : (..., 7) float.
+    posteriors : (..., k) float.
 
     Returns
     -------
-    (..., 7) float64, a copy.
+    (..., k) float64, a copy.
     """
     filled = np.array(posteriors, dtype=np.float64)
-    filled[~np.isfinite(filled).all(axis=-1)] = 1 / _CLASSES
+    filled[~np.isfinite(filled).all(axis=-1)] = 1 / filled.shape[-1]
     return filled
 
 
@@ -93,16 +93,21 @@ class EnsembleWeights:
 
         Parameters
         ----------
-        posteriors : (m, n, 7) float; a row that is not finite counts as uniform.
+        posteriors : (m, n, 7) float; a row that is not finite counts as uniform. Weights of the
+            kind ``member`` take any number of classes.
 
         Returns
         -------
         (n, 7) float64, rows sum to one.
         """
         filled = fill_missing(posteriors)
-        if filled.ndim != 3 or filled.shape[::2] != (len(self.values), _CLASSES):
-            raise ValueError(f"{len(self.values)} members' (n, 7) expected, not {filled.shape}")
         columns = self.values[:, None] if self.kind == "member" else self.values
+        if (
+            filled.ndim != 3
+            or len(filled) != len(columns)
+            or (columns.shape[1] not in (1, filled.shape[2]))
+        ):
+            raise ValueError(f"{len(self.values)} members' (n, 7) expected, not {filled.shape}")
         return normalise(
             np.einsum("mc,mnc->nc", np.broadcast_to(columns, filled.shape[::2]), filled)
         )
