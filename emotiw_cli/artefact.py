@@ -284,7 +284,7 @@ def write_manifest(
         "kind": kind,
         "name": folder.name,
         "digest": hashlib.sha256(content).hexdigest(),
-        "command": shlex.join(["emotiw", *sys.argv[1:]]),
+        "command": command_line(),
         "parameters": dict(parameters),
         "inputs": [dict(entry) for entry in inputs],
         "outputs": hashes,
@@ -296,6 +296,11 @@ def write_manifest(
     }
     write_json(folder / MANIFEST, manifest)
     return Artefact(folder, manifest)
+
+
+def command_line() -> str:
+    """The command that runs, as a shell takes it."""
+    return shlex.join(["emotiw", *sys.argv[1:]])
 
 
 def library_versions() -> dict[str, str]:
