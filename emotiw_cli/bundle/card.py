@@ -52,23 +52,34 @@ def render_card(spec: BundleSpec, ancestors: Sequence[Artefact]) -> str:
     ----------
     ancestors : what it was made from, see :func:`lineage`.
     """
+    return (
+        card_environment("emotiw_cli.bundle")
+        .get_template("MODEL_CARD.md.j2")
+        .render(
+            spec=spec,
+            emotions=EMOTIONS,
+            sets=[artefact for artefact in ancestors if artefact.kind == "faces"],
+            weights_files=_files(ancestors),
+            commands=dict.fromkeys(
+                portable(artefact.manifest["command"]) for artefact in ancestors
+            ),
+            weights=_weights(spec),
+        )
+    )
+
+
+def card_environment(package: str) -> jinja2.Environment:
+    """The templates of a package, with filters for figures and their intervals."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emotiw_cli.bundle"),
+        loader=jinja2.PackageLoader(package),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # it is Markdown
     )
-    environment.filters["percent"] = percent
-    environment.filters["figure"] = figure
-    return environment.get_template("MODEL_CARD.md.j2").render(
-        spec=spec,
-        emotions=EMOTIONS,
-        sets=[artefact for artefact in ancestors if artefact.kind == "faces"],
-        weights_files=_files(ancestors),
-        commands=dict.fromkeys(portable(artefact.manifest["command"]) for artefact in ancestors),
-        weights=_weights(spec),
-    )
+    environment.filters["percent"] = _percent
+    environment.filters["figure"] = _figure
+    return environment
 
 
 def _files(ancestors: Sequence[Artefact]) -> list[Mapping[str, str]]:
@@ -88,7 +99,7 @@ def _weights(spec: BundleSpec) -> list[str]:
     return [" ".join(f"{weight:.2f}" for weight in row) for row in spec.weights.values]
 
 
-def percent(figure: Mapping[str, Any] | float | None) -> str:
+def _percent(figure: Mapping[str, Any] | float | None) -> str:
     """A share as percents, with its interval if it has one."""
     if not isinstance(figure, Mapping):
         return "–" if figure is None else f"{100 * figure:.1f} %"
@@ -97,7 +108,7 @@ def percent(figure: Mapping[str, Any] | float | None) -> str:
     return f"{100 * figure['value']:.1f} %{_bounds(figure, 100, 1)}"
 
 
-def figure(figure: Mapping[str, Any]) -> str:
+def _figure(figure: Mapping[str, Any]) -> str:
     """A figure with its interval."""
     return "–" if figure["value"] is None else f"{figure['value']:.3f}{_bounds(figure, 1, 3)}"
 

@@ -1,6 +1,7 @@
-"""How members' posteriors become one: weights, class prior, temperature. numpy only.
+"""How members' posteriors become one: weights, calibration, class prior, temperature. numpy only.
 
-posterior = normalise((Σ_m w_m p_m · (target prior / train prior)^strength)^(1 / temperature))
+mixture = Σ_m w_m p_m; calibrated = normalise(mixture^(1 / its temperature) · exp(bias));
+posterior = normalise((calibrated · (target prior / train prior)^strength)^(1 / temperature))
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ class Prior:
 
     Attributes
     ----------
-    train : (7,) class shares the members' posteriors refer to. Uniform for members trained with
-        logit adjustment or balanced sampling.
+    train : (7,) class shares the posteriors refer to: of training (uniform for members trained
+        with logit adjustment or balanced sampling), or of the faces they were calibrated on.
     target : (7,) class shares wanted; None is uniform.
     strength : exponent of the ratio: 0 leaves the posterior as it is, 1 corrects fully.
     """
@@ -182,6 +183,46 @@ class Prior:
             raise ArtefactError(f"this prior cannot be read ({error}).") from error
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """Bias-corrected temperature scaling: a temperature, and a bias for each class.
+
+    A posterior corrected so refers to the class mix of the faces it was fitted on, which is what
+    makes a prior correction after it a true one (Alexandari et al. 2020, arXiv:1901.06852).
+
+    Attributes
+    ----------
+    temperature : above 0; more than 1 softens, less sharpens.
+    bias : (7,) added to the logarithms of the posterior after the temperature.
+    """
+
+    temperature: float = 1.0
+    bias: tuple[float, ...] = (0.0,) * _CLASSES
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError("a calibration's temperature must be a positive number")
+        if len(self.bias) != _CLASSES or not np.isfinite(self.bias).all():
+            raise ValueError(f"a calibration's bias must be {_CLASSES} finite numbers")
+
+    def apply(self, posteriors: np.ndarray) -> np.ndarray:
+        """`posteriors` (..., 7) calibrated, float64, rows sum to one."""
+        tempered = apply_temperature(posteriors, self.temperature)
+        return normalise(tempered * np.exp(self.bias)) if any(self.bias) else tempered
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary of JSON values."""
+        return {"temperature": self.temperature, "bias": list(self.bias)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Calibration:
+        """Read what :meth:`to_json` wrote; :class:`ArtefactError` if it is something else."""
+        try:
+            return cls(float(content["temperature"]), tuple(map(float, content["bias"])))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(f"this calibration cannot be read ({error}).") from error
+
+
 def apply_temperature(posteriors: np.ndarray, temperature: float) -> np.ndarray:
     """Soften (`temperature` > 1) or sharpen (< 1) posteriors: p^(1/T), normalised.
 
@@ -202,12 +243,23 @@ def apply_temperature(posteriors: np.ndarray, temperature: float) -> np.ndarray:
     return normalise(np.exp(logs - logs.max(axis=-1, keepdims=True)))
 
 
+def turn(
+    mixture: np.ndarray,
+    prior: Prior | None = None,
+    temperature: float = 1.0,
+    calibration: Calibration | None = None,
+) -> np.ndarray:
+    """A mixture of members' posteriors (..., 7) → the posterior (..., 7), see the module."""
+    calibrated = calibration.apply(mixture) if calibration else mixture
+    return apply_temperature(prior.apply(calibrated) if prior else calibrated, temperature)
+
+
 def fuse(
     posteriors: np.ndarray,
     weights: EnsembleWeights,
     prior: Prior | None = None,
     temperature: float = 1.0,
+    calibration: Calibration | None = None,
 ) -> np.ndarray:
     """An ensemble's posterior, see the module: (m, n, 7) float → (n, 7) float64."""
-    fused = weights.combine(posteriors)
-    return apply_temperature(prior.apply(fused) if prior else fused, temperature)
+    return turn(weights.combine(posteriors), prior, temperature, calibration)

@@ -101,11 +101,13 @@ def _print_table(done: list[GroupPrediction]) -> None:
             table.add_row(Text(name), face, Text(told, style="dim"))
             return
         answer = emotion_of(posterior)
-        style = "{}rgb({},{},{})".format("bold " if bold else "", *GROUP_COLOURS[answer])
+        style = "{}rgb({},{},{})".format(
+            "bold " if bold else "", *GROUP_COLOURS[answer or "neutral"]
+        )
         table.add_row(
             Text(name),
             face,
-            Text(f"{answer} {100 * max(posterior):.0f} %", style=style),
+            Text(f"{answer} {100 * max(posterior):.0f} %" if answer else "–", style=style),
             *(f"{100 * one:.0f}" for one in posterior),
             share,
             Text(told, style="dim"),

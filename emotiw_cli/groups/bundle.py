@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from emotiw_cli.bundle.fusion import normalise, softmax
-from emotiw_cli.bundle.load import check, find_bundle, load_bundle
+from emotiw_cli.bundle.load import find_bundle, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import DIGEST, SPEC
+from emotiw_cli.bundle.verified import check, read_verified
 from emotiw_cli.errors import ArtefactError, TamperedError
 from emotiw_cli.groups.describe import over_faces
 from emotiw_cli.groups.forest import Forest
@@ -218,14 +219,7 @@ def _verified(folder: Path) -> tuple[GroupSpec, dict[str, bytes]]:
     for name, digest in spec.files.items():
         if name != Path(name).name or name in ("", ".", ".."):
             raise ArtefactError(f"{folder / SPEC} names the file {name!r} outside the bundle.")
-        try:
-            contents[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise ArtefactError(
-                f"{folder / name} is missing or cannot be read ({error.strerror}); copy the bundle "
-                "again."
-            ) from error
-        check(folder / name, contents[name], digest)
+        contents[name] = read_verified(folder / name, digest)
     if FORESTS not in contents or (spec.scene is not None and SCENE_FILE not in contents):
         raise ArtefactError(f"{folder / SPEC} lacks a file of a member; make the bundle again.")
     return spec, contents

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import jinja2
-
 from emotiw_cli.artefact import Artefact
-from emotiw_cli.bundle.card import figure, lineage, percent, portable
+from emotiw_cli.bundle.card import card_environment, lineage, portable
 from emotiw_cli.groups.forest import Forest
 from emotiw_cli.groups.layout import CLASSES
 from emotiw_cli.groups.schema import GroupSpec
@@ -28,16 +26,9 @@ def render_card(
     artefacts : of its members, in `work`. forests : of its members.
     about : a paragraph on the photos it was trained and measured on.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emotiw_cli.groups"),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # it is Markdown
-    )
-    environment.filters |= {"percent": percent, "figure": figure}
     ancestors = lineage(work, artefacts)
-    return environment.get_template("MODEL_CARD.md.j2").render(
+    template = card_environment("emotiw_cli.groups").get_template("MODEL_CARD.md.j2")
+    return template.render(
         spec=spec,
         classes=CLASSES,
         about=about,

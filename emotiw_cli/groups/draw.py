@@ -35,7 +35,8 @@ def annotate_group(image: np.ndarray, prediction: GroupPrediction) -> np.ndarray
     boxes, chips = [], []
     for face in prediction.faces:
         boxes.append(Box(face.x * zoom, face.y * zoom, face.width * zoom, face.height * zoom))
-        emotion, sure = emotion_of(face.posterior), percent(max(face.posterior))
+        emotion = emotion_of(face.posterior) or "neutral"
+        sure = percent(max(face.posterior))
         text = sure if len(prediction.faces) >= _CROWD else f"{emotion} {sure}"
         chips.append((text, GROUP_COLOURS[emotion]))
     for label, spot in frame(canvas, boxes, chips):
@@ -51,9 +52,10 @@ def _strip(width: int, prediction: GroupPrediction) -> np.ndarray:
     pen = ImageDraw.Draw(strip)
     count = len(prediction.faces)
     who = f"{count} face{'' if count == 1 else 's'}" if count else "no face found"
-    answer = f"{prediction.emotion} {percent(max(prediction.posterior))}"
-    colour = GROUP_COLOURS[prediction.emotion]
-    pen.text((pad, pad), answer, fill=colour, font=font(round(1.2 * text)))
+    if prediction.emotion:
+        answer = f"{prediction.emotion} {percent(max(prediction.posterior))}"
+        colour = GROUP_COLOURS[prediction.emotion]
+        pen.text((pad, pad), answer, fill=colour, font=font(round(1.2 * text)))
     pen.text((width - pad, pad), who, fill=_PAPER, font=font(text), anchor="ra")
     left, top = pad, 2 * pad + round(1.3 * text)
     room = width - 2 * pad

@@ -71,7 +71,7 @@ class GroupPrediction:
 
     @property
     def emotion(self) -> str:
-        """The likeliest group emotion; empty without a posterior."""
+        """The likeliest group emotion, see :func:`emotion_of`."""
         return emotion_of(self.posterior)
 
     def rows(self) -> Iterator[list[str]]:
@@ -107,8 +107,10 @@ class GroupPrediction:
 
 
 def emotion_of(posterior: tuple[float, ...]) -> str:
-    """The likeliest group emotion; empty without a posterior."""
-    return CLASSES[posterior.index(max(posterior))] if posterior else ""
+    """The likeliest group emotion; empty without a posterior and where none is likeliest."""
+    if not posterior or posterior.count(max(posterior)) > 1:
+        return ""
+    return CLASSES[posterior.index(max(posterior))]
 
 
 def _cells(posterior: tuple[float, ...]) -> list[str]:
