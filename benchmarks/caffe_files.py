@@ -54,7 +54,7 @@ def caffemodel(layers: Layers, *, older: bool = False) -> bytes:
     return b"".join(parts)
 
 
-def vgg_s_prototxt(width: int, classes: int, *, head: str = "fc8_cat", pad: int = 2) -> str:
+def vgg_s_prototxt(width: int, classes: int, *, head: str = "fc8_cat", k: int = 1) -> str:
     """deploy.prototxt of the VGG_S that Levi & Hassner released, with `width` for its 4,048."""
     parts = ['name: "VGG_S"\ninput: "data"\n']
     parts += [f"input_dim: {side}\n" for side in (1, 3, 224, 224)]
@@ -79,9 +79,11 @@ def vgg_s_prototxt(width: int, classes: int, *, head: str = "fc8_cat", pad: int 
         return layer(name, "InnerProduct", below, options)
 
     top = convolution("conv1", "data", "num_output: 96 kernel_size: 7 stride: 2")
-    top = layer("norm1", "LRN", top, "lrn_param { local_size: 5 alpha: 0.0005 beta: 0.75 k: 1 }")
+    top = layer(
+        "norm1", "LRN", top, f"lrn_param {{ local_size: 5 alpha: 0.0005 beta: 0.75 k: {k} }}"
+    )
     top = pool("pool1", top, 3)
-    top = convolution("conv2", top, f"num_output: 256 kernel_size: 5 pad: {pad}")
+    top = convolution("conv2", top, "num_output: 256 kernel_size: 5 pad: 2")
     top = pool("pool2", top, 2)
     for name in ("conv3", "conv4", "conv5"):
         top = convolution(name, top, "num_output: 512 kernel_size: 3 pad: 1")
