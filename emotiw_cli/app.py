@@ -22,6 +22,7 @@ from emotiw_cli.errors import INTERRUPTED, EmotiwError
 VERBS: dict[str, str] = {
     "predict": "Read the emotion of every face in photos or clips.",
     "align": "Find, align and store the faces of a set of pictures.",
+    "duplicates": "Find faces that are in two splits, exactly or nearly.",
     "map": "Store local binary pattern codes of a set of faces.",
     "pretrain": "Train a net on face identities.",
     "finetune": "Train a net on emotions, from scratch or from an earlier model.",
