@@ -225,6 +225,11 @@ def reference(artefact: Artefact) -> dict[str, str]:
     return {"kind": artefact.kind, "name": artefact.name, "digest": artefact.digest}
 
 
+def file_reference(path: Path) -> dict[str, str]:
+    """What a manifest records of an input file."""
+    return {"kind": "file", "name": path.name, "digest": sha256(path)}
+
+
 def check_fresh(artefact: Artefact, work: Path) -> None:
     """Refuse an artefact one of whose inputs has changed since.
 
@@ -279,7 +284,7 @@ def write_manifest(
         "kind": kind,
         "name": folder.name,
         "digest": hashlib.sha256(content).hexdigest(),
-        "command": shlex.join(["emotiw", *sys.argv[1:]]),
+        "command": command_line(),
         "parameters": dict(parameters),
         "inputs": [dict(entry) for entry in inputs],
         "outputs": hashes,
@@ -291,6 +296,11 @@ def write_manifest(
     }
     write_json(folder / MANIFEST, manifest)
     return Artefact(folder, manifest)
+
+
+def command_line() -> str:
+    """The command that runs, as a shell takes it."""
+    return shlex.join(["emotiw", *sys.argv[1:]])
 
 
 def library_versions() -> dict[str, str]:

@@ -60,6 +60,12 @@ def predict_command(
         str,
         typer.Option(metavar="NAME|DIR", help="The bundle that answers: its name or its folder."),
     ] = "default",
+    voice: Annotated[
+        bool,
+        typer.Option(
+            "--voice/--no-voice", help="Listen to clips too, or read them by their faces alone."
+        ),
+    ] = True,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes for many pictures.", show_default="one per core"),
@@ -79,10 +85,14 @@ def predict_command(
     Clips (MP4, AVI, MKV, WebM and whatever else FFmpeg reads) are answered in calls of their own.
     Their columns are path, status, part, tube, time, x, y, width, height, the seven emotions,
     emotion, confidence. There is a row with the part clip for each clip, one with the part tube
-    for each face through it, and one with the part step for each time its emotion was read, six
-    times a second. Status no_video stands for sound alone. --draw writes an MP4 with the clip's
-    sound and a plot of the emotions over time. The real-time factor printed at the end is the
-    time it took to read over the length of the clips.
+    for each face through it, one with the part step for each time its emotion was read, six times
+    a second, one with the part voice for the voice and one with the part span for each three
+    seconds of it. The faces count for most of a clip's answer; where nobody speaks they answer
+    alone. Status voice_only says that the voice answered alone, no_face that there was neither,
+    no_video that there is sound without pictures or voice. A bundle for photos, named with
+    --bundle, reads a clip's faces alone. --draw writes an MP4 with the clip's sound and a plot of
+    the emotions over time. The real-time factor printed at the end is the time it took to read
+    over the length of the clips.
 
     Exit codes: 0 if at least one picture or clip could be read, with or without a face; 3 if none
     could; 4 or 8 if the bundle is missing or was tampered with; 6 if an output cannot be written;
@@ -115,6 +125,7 @@ def predict_command(
                 json=json,
                 draw=draw,
                 bundle=bundle,
+                voice=voice,
                 work=work,
                 terminal=terminal,
             )

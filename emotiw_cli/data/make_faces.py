@@ -68,6 +68,7 @@ def make_faces(
         "exclude": None,
         "split_by_group": None,
         "seed": None,
+        "set": source.set_name,
         **source.options,
         "inputs_per_shard": inputs_per_shard,
     }

@@ -174,7 +174,7 @@ def run_stage(
         if overwrite:
             clear(folder)
         pictures = {"pictures": len(source.rows), "list_of_pictures": source.digest}
-        keep_to_plan(folder, {**parameters, **pictures})
+        keep_to_plan(folder, {**pictures, **parameters})
         sweep(folder, [path.name for shard in mine for path in (shard.content, shard.index)])
         missing = [shard for shard in mine if shard.read() is None]
         total = sum(len(shard.rows) for shard in mine)

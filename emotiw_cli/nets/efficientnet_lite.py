@@ -96,6 +96,11 @@ class EfficientNetLite0(Classifier):
         self.head = nn.Linear(1280, classes)
         initialise(self)
 
+    def ours(self, name: str) -> str:
+        """Our name of the tensor that the published weights call `name`."""
+        parts = [part.removeprefix("_") for part in name.split(".")]
+        return ".".join(["head" if part == "fc" else part for part in parts])
+
     def body(self, x: Tensor) -> Tensor:
         """(n, 3, s, s) float32 → (n, 1280) float32, globally averaged."""
         x = self.blocks(F.relu6(self.bn0(self.conv_stem(x))))

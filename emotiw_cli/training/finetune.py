@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from emotiw_cli.artefact import Artefact
 from emotiw_cli.data.index import FaceRow
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import LeakError
+from emotiw_cli.errors import InputError, LeakError
 from emotiw_cli.evaluation.metrics import (
     accuracy,
     confusion_matrix,
@@ -23,6 +24,8 @@ from emotiw_cli.training.faceset import FaceSet
 from emotiw_cli.training.initial import find_initial
 from emotiw_cli.training.model import Progress, Task, train_model
 from emotiw_cli.training.recipe import Recipe
+
+_LISTED = 20
 
 
 def finetune(
@@ -79,8 +82,7 @@ def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Ta
         what a face was meant to show, FER+'s votes what people see in it. Validation is by the
         votes alone.
     """
-    validation = [place for place in range(len(faces)) if faces.row(place).split == "validation"]
-    validation = [place for place in validation if _target(faces.row(place), hard) is not None]
+    validation = _validation(faces, hard)
     candidates = [
         place
         for place in range(len(faces))
@@ -90,6 +92,56 @@ def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Ta
     held = {faces.row(place).pixels for place in validation}
     training = [place for place in candidates if faces.row(place).pixels not in held]
     targets = np.array([_shared(faces.row(place), hard, source_share) for place in training])
+
+    return Task(
+        "emotion",
+        EMOTIONS,
+        training,
+        validation,
+        targets.reshape(-1, len(EMOTIONS)),
+        "log_loss",
+        _figures(faces, validation, hard),
+        counts={"left_out_as_identical_to_validation": len(candidates) - len(training)},
+        options={
+            **({"hard": True} if hard else {}),
+            **({"source_share": source_share} if source_share else {}),
+        },
+    )
+
+
+def measuring_task(faces: FaceSet) -> Task:
+    """The validation faces of :func:`emotion_task`, for a model that was trained elsewhere.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    validation = _validation(faces, False)
+    if not validation:
+        raise InputError(
+            f"{', '.join(one.artefact.name for one in faces.sets)}: no face of the validation "
+            "split has a label or votes; check `emotiw align`'s summary."
+        )
+    nothing = np.zeros((0, len(EMOTIONS)))
+    figures = _figures(faces, validation, False)
+    return Task("emotion", EMOTIONS, [], validation, nothing, "log_loss", figures)
+
+
+def _validation(faces: FaceSet, hard: bool) -> list[int]:
+    """Numbers of the validation faces that have a target."""
+    rows = [faces.row(place) for place in range(len(faces))]
+    return [
+        place
+        for place, row in enumerate(rows)
+        if row.split == "validation" and _target(row, hard) is not None
+    ]
+
+
+def _figures(
+    faces: FaceSet, validation: list[int], hard: bool
+) -> Callable[[np.ndarray], dict[str, float]]:
+    """What posteriors of the faces `validation` come to."""
     wanted = np.array([_target(faces.row(place), hard) for place in validation])
     labels = np.array([_label(faces.row(place)) for place in validation], np.int64)
 
@@ -103,20 +155,7 @@ def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Ta
             "log_loss": log_loss(posterior, wanted),
         }
 
-    return Task(
-        "emotion",
-        EMOTIONS,
-        training,
-        validation,
-        targets.reshape(-1, len(EMOTIONS)),
-        "log_loss",
-        figures,
-        counts={"left_out_as_identical_to_validation": len(candidates) - len(training)},
-        options={
-            **({"hard": True} if hard else {}),
-            **({"source_share": source_share} if source_share else {}),
-        },
-    )
+    return figures
 
 
 def _target(row: FaceRow, hard: bool) -> np.ndarray | None:
@@ -144,12 +183,12 @@ def _label(row: FaceRow) -> int:
 
 def _refuse_shared_groups(faces: FaceSet, training: list[int], validation: list[int]) -> None:
     def groups(places: list[int]) -> set[str]:
-        return {faces.row(place).group for place in places} - {""}
+        return {faces.leak_key(place) for place in places} - {""}
 
     shared = sorted(groups(training) & groups(validation))
     if shared:
-        listed = ", ".join(shared[:8]) + ("…" if len(shared) > 8 else "")
+        listed = ", ".join(shared[:_LISTED]) + (", …" if len(shared) > _LISTED else "")
         raise LeakError(
-            f"{len(shared)} subjects or films are in both training and validation ({listed}); "
-            "split the set by them with `emotiw align --split-by-group`."
+            f"{len(shared)} subjects, films or clips are both in training and in validation "
+            f"({listed}); split the set by them with `emotiw align --split-by-group`."
         )

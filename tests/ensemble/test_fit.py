@@ -102,6 +102,20 @@ def test_no_calibration(members: list[Member]) -> None:
     assert fit_ensemble(members, Plan(calibrate=False)).fusion.temperature == 1
 
 
+def test_class_bias_turns_the_prior_from_the_labelled_mix() -> None:
+    posteriors, _ = _noise(2, 2, 70)
+    labels = np.repeat([0, 3], [20, 50])
+    labels[:5] = -1
+    plan = Plan(method="equal", class_bias=True, prior_strength=0.5)
+    fusion = fit_fusion(posteriors, labels, one_hot(labels), np.full((2, 7), 1 / 7), plan)
+    assert fusion.prior.train == pytest.approx(np.array([16, 1, 1, 51, 1, 1, 1]) / 72)
+    assert max(fusion.calibration.bias) == fusion.calibration.bias[3] > 0
+    without = fit_fusion(
+        posteriors, labels, one_hot(labels), np.full((2, 7), 1 / 7), Plan(method="equal")
+    )
+    assert not any(without.calibration.bias)
+
+
 def test_failed_members_are_no_obstacle(members: list[Member]) -> None:
     posteriors = members[0].posteriors.copy()
     posteriors[:10] = np.nan

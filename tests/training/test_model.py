@@ -250,6 +250,34 @@ def test_a_subject_in_both_splits_is_refused(make_faces: Callable[..., Path]) ->
         run(work, "m")
 
 
+def test_two_sets_call_different_people_alike(make_faces: Callable[..., Path]) -> None:
+    make_faces("tiny", validation=0, groups=lambda number: f"S{number % 3}", set_name="one")
+    held = {"training": 0, "validation": 14, "groups": lambda number: f"S{number % 3}"}
+    make_faces("other", **held, seed=1, set_name="two")
+    work = make_faces("same", **held, seed=2, set_name="one")
+    short = replace(TINY, epochs=1)
+    with joined("cpu", 1) as process:
+        model = finetune(work, ["tiny", "other"], "m", short, process=process)
+        with np.load(model.folder / "seen.npz") as seen:
+            assert seen["groups"].tolist() == ["one:S0", "one:S1", "one:S2"]
+        with np.load(model.folder / "validation.npz") as validation:
+            assert validation["groups"][:2].tolist() == ["two:S0", "two:S1"]
+        with pytest.raises(LeakError, match=r"3 subjects.*\(one:S0, one:S1, one:S2\)"):
+            finetune(work, ["tiny", "same"], "n", short, process=process)
+
+
+def test_two_sets_number_different_identities_alike(make_faces: Callable[..., Path]) -> None:
+    make_faces("one", identities=True, set_name="one")
+    work = make_faces("two", identities=True, seed=1, set_name="two")
+    short = replace(TINY, epochs=1)
+    with joined("cpu", 1) as process:
+        both = pretrain(work, ["one", "two"], "m", short, process=process)
+        alone = pretrain(work, ["one"], "n", short, process=process)
+    assert both.manifest["counts"]["identities"] == 14
+    assert read_json(both.folder / "model.json")["classes"][6:8] == ["one:person 6", "two:person 0"]
+    assert read_json(alone.folder / "model.json")["classes"][0] == "person 0"
+
+
 def test_missing_faces_and_codes_name_the_stage(make_faces: Callable[..., Path]) -> None:
     work = make_faces()
     with joined("cpu") as process, pytest.raises(ArtefactError, match="emotiw align"):

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from emotiw_cli.data.index import OK, FaceRow
+from emotiw_cli.data.sources.words import find_split
 from emotiw_cli.errors import InputError
 
 EXCLUDED = "excluded"
@@ -59,6 +60,18 @@ class Source:
             known = [row.path, row.status, row.split, row.label, row.source_label]
             digest.update(json.dumps([*known, row.votes, row.group, stamp]).encode())
         return digest.hexdigest()
+
+    @property
+    def set_name(self) -> str:
+        """What the set is called, for leak keys: ``ck`` for ``ck.zip``, ``ck/`` and ``ck/all.csv``.
+
+        A folder called train, val or test is part of the set it lies in.
+        """
+        path = self.path.absolute()
+        if path.is_dir() or not zipfile.is_zipfile(path):
+            path = path if path.is_dir() else path.parent
+            return (path.parent if find_split(path.name) else path).name
+        return path.stem
 
     def with_rows(self, change: Callable[[FaceRow], FaceRow], **options: Any) -> Source:
         """The source with every row changed; `options` says how."""
@@ -122,6 +135,25 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def validate_on_test(source: Source) -> Source:
+    """Call the test split validation, as papers do with sets that have no validation split.
+
+    Raises
+    ------
+    InputError
+        If the set has no test split, or has a validation split.
+    """
+    splits = {row.split for row in source.rows}
+    if "test" not in splits or "validation" in splits:
+        why = "has a validation split" if "validation" in splits else "has no test split"
+        raise InputError(f"{source.path} {why}; leave --test-as-validation out.")
+
+    def rename(row: FaceRow) -> FaceRow:
+        return replace(row, split="validation") if row.split == "test" else row
+
+    return source.with_rows(rename, test_as_validation=True)
 
 
 def split_groups(source: Source, fraction: float, seed: int) -> Source:
