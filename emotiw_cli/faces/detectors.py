@@ -22,6 +22,9 @@ DETECTORS = {
 and asks a Haar cascade where there is none; ``yunet`` is a small net.
 """
 
+DEFAULT_DETECTOR = "hog"
+"""What finds faces in single photos unless told otherwise."""
+
 Detect = Callable[[np.ndarray], list[Detection]]
 """(H, W, 3) uint8 RGB → the faces, the largest first."""
 

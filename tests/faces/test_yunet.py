@@ -20,7 +20,7 @@ def astronaut() -> np.ndarray:
 def test_its_square_is_about_where_hog_draws_one(astronaut: np.ndarray) -> None:
     (box,), (hog,) = detect_yunet(astronaut), detect_faces(astronaut)
     assert (box.method, box.width) == ("yunet", box.height)
-    assert 0.9 < box.width / hog.width < 1.1
+    assert 0.85 < box.width / hog.width < 1.15  # HOG's sizes are a fifth apart
     assert abs(box.x + box.width / 2 - hog.x - hog.width / 2) < 0.08 * hog.width
     assert abs(box.y + box.height / 2 - hog.y - hog.height / 2) < 0.08 * hog.width
     assert 0.8 < box.score <= 1
