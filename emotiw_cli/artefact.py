@@ -27,7 +27,18 @@ from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-KINDS = ("faces", "codes", "models", "voices", "groups", "features", "bundles")
+KINDS = (
+    "faces",
+    "codes",
+    "models",
+    "voices",
+    "groups",
+    "features",
+    "forests",
+    "scenes",
+    "group-bundles",
+    "bundles",
+)
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
@@ -35,6 +46,9 @@ _MAKERS = {
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
     "groups": "emotiw groups faces SOURCE --name {name}",
     "features": "emotiw groups features {name}",
+    "forests": "emotiw groups train forests FEATURES --name {name}",
+    "scenes": "emotiw groups train scene GROUPS --name {name}",
+    "group-bundles": "emotiw groups fuse MEMBER… --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (
