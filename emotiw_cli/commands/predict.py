@@ -29,13 +29,13 @@ _WIDE = 122
 
 def predict_command(
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="PATH…",
             help="Pictures or clips, folders (with all below them), quoted globs; - reads paths "
             "from standard input, one a line.",
         ),
-    ],
+    ] = None,
     csv: Annotated[
         str | None,
         typer.Option(
@@ -65,6 +65,10 @@ def predict_command(
         str,
         typer.Option(metavar="NAME|DIR", help="The bundle that answers: its name or its folder."),
     ] = "default",
+    camera: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Read the faces before camera N, from 0, live."),
+    ] = None,
     voice: Annotated[
         bool,
         typer.Option(
@@ -115,6 +119,11 @@ def predict_command(
     the status is no_face, and the answer is that of the whole image if the bundle reads it, else
     the mix of the labels it learned from.
 
+    --camera N shows the camera's picture with the faces in a window, where there is a display, and
+    prints a line a second for each; into a pipe or with --csv a row with the part step for each
+    face, six times a second, with the status no_face for none. It reads faces, not sound, until
+    Ctrl-C or until the window is closed, then prints what it saw.
+
     Exit codes: 0 if at least one picture or clip could be read, with or without a face; 3 if none
     could; 4 or 8 if the bundle is missing or was tampered with; 6 if an output cannot be written;
     130 if interrupted.
@@ -130,6 +139,15 @@ def predict_command(
     if csv is None and json is None and not terminal:
         csv = STANDARD_OUTPUT
     _check_outputs(csv, json)
+    if camera is not None:
+        from emotiw_cli.commands._camera import predict_camera_verb
+
+        if paths or json or draw or not detect:
+            raise typer.BadParameter("--camera goes without paths, --json, --draw and --no-detect.")
+        predict_camera_verb(camera, csv=csv, bundle=bundle, work=work, terminal=terminal)
+        return
+    if not paths:
+        raise typer.BadParameter("name pictures or clips, or a camera with --camera 0.")
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     entries = list(find_pictures(paths, sys.stdin))
     if _are_clips(entries):
