@@ -27,12 +27,28 @@ from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-KINDS = ("faces", "codes", "models", "voices", "bundles")
+KINDS = (
+    "faces",
+    "codes",
+    "models",
+    "voices",
+    "groups",
+    "features",
+    "forests",
+    "scenes",
+    "group-bundles",
+    "bundles",
+)
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
     "models": "emotiw pretrain … --name {name}` or `emotiw finetune … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
+    "groups": "emotiw groups faces SOURCE --name {name}",
+    "features": "emotiw groups features {name}",
+    "forests": "emotiw groups train forests FEATURES --name {name}",
+    "scenes": "emotiw groups train scene GROUPS --name {name}",
+    "group-bundles": "emotiw groups fuse MEMBER… --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (
@@ -282,7 +298,7 @@ def write_manifest(
         "kind": kind,
         "name": folder.name,
         "digest": hashlib.sha256(content).hexdigest(),
-        "command": shlex.join(["emotiw", *sys.argv[1:]]),
+        "command": command_line(),
         "parameters": dict(parameters),
         "inputs": [dict(entry) for entry in inputs],
         "outputs": hashes,
@@ -294,6 +310,11 @@ def write_manifest(
     }
     write_json(folder / MANIFEST, manifest)
     return Artefact(folder, manifest)
+
+
+def command_line() -> str:
+    """The command that runs, as a shell takes it."""
+    return shlex.join(["emotiw", *sys.argv[1:]])
 
 
 def library_versions() -> dict[str, str]:

@@ -11,10 +11,10 @@ from emotiw_cli.errors import MissingDependencyError
 
 
 def clips_command() -> None:
-    """Train modules that read emotion in clips.
+    """Train modules that read emotion in clips, and bundle them.
 
-    `emotiw predict clip.mp4` reads the faces of a clip with a bundle; what is trained here reads
-    its sound.
+    `emotiw predict clip.mp4` reads a clip with a clip bundle: a bundle for photos reads the faces,
+    a module that is trained here the voice.
     """
 
 
@@ -45,6 +45,15 @@ def train(
             "dbn: the deep belief net of EmoNets with its own settings, needs torch.",
         ),
     ] = "linear",
+    elsewhere: Annotated[
+        int,
+        typer.Option(
+            "--elsewhere",
+            min=0,
+            help="Copies of each clip as if recorded elsewhere (room, noise, band, level) to train "
+            "on; linear alone. Without, a module reads speech of other recordings badly.",
+        ),
+    ] = 0,
     epochs: Annotated[
         int, typer.Option("--epochs", min=1, help="Passes over the speech; dbn alone.")
     ] = 100,
@@ -81,6 +90,7 @@ def train(
         source,
         name,
         variant=variant,
+        elsewhere=elsewhere,
         epochs=epochs,
         seed=seed,
         held_out=[subject.strip() for subject in held_out.split(",") if subject.strip()],
@@ -100,4 +110,50 @@ def train(
         table("Trained", summary)
 
 
-SUB_VERBS = {"train": train}
+def bundle(
+    voice: Annotated[str, typer.Option("--voice", help="The voice module, of the workspace.")],
+    voice_share: Annotated[
+        float, typer.Option("--voice-share", help="What the voice counts, 0 to 1; faces the rest.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name of the clip bundle to write.")],
+    faces: Annotated[
+        str, typer.Option("--faces", help="The bundle for photos that reads the faces.")
+    ] = "default",
+    version: Annotated[
+        str, typer.Option("--version", help="Version the bundle calls itself.")
+    ] = "1",
+    chosen: Annotated[
+        str, typer.Option("--chosen", help="For the card: on what the share was chosen.")
+    ] = "",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+) -> None:
+    """Put a bundle for photos and a voice module together: a clip bundle for `predict`.
+
+    WORK/bundles/NAME gets the voice module, a model card and the hashes of both, and of the bundle
+    for photos, which is named and not copied. Try shares with benchmarks/composites.py.
+    """
+    from emotiw_cli.clips.make_bundle import make_clip_bundle
+    from emotiw_cli.commands._console import print_json, table
+
+    made = make_clip_bundle(
+        work,
+        name,
+        voice,
+        voice_share,
+        faces=faces,
+        version=version,
+        chosen=chosen,
+        overwrite=overwrite,
+    )
+    summary = {"bundle": str(made.folder), **made.manifest["parameters"], "voice": voice}
+    if as_json:
+        print_json(summary)
+    else:
+        table("Bundled", summary)
+
+
+SUB_VERBS = {"train": train, "bundle": bundle}

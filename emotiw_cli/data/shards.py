@@ -7,7 +7,9 @@ on a chunked dataset is some ninety times slower.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,6 @@ def write_shard(
 ) -> None:
     """Write `pictures` as `dataset` of a new HDF5 file at `path`.
 
-    The file is made in memory: HDF5 that meets a full disk crashes when the program ends.
-
     Parameters
     ----------
     pictures : (n, H, W) or (n, H, W, C) uint8.
@@ -42,9 +42,8 @@ def write_shard(
     palette : (256, 3) uint8, stored and referenced as the HDF5 Image and Palette convention
         says, so that viewers show colour.
     """
-    with h5py.File(path.name, "w", libver="latest", driver="core", backing_store=False) as file:
-        chunk = (1, *pictures.shape[1:]) if len(pictures) else None
-        stored = file.create_dataset(dataset, data=pictures, chunks=chunk, track_times=False)
+    with landing_hdf5(path) as file:
+        stored = store(file, dataset, pictures)
         for name, value in (attributes or {}).items():
             stored.attrs[name] = value
         if palette is not None:
@@ -57,10 +56,26 @@ def write_shard(
             stored.attrs["IMAGE_SUBCLASS"] = np.bytes_("IMAGE_INDEXED")
             stored.attrs["IMAGE_VERSION"] = np.bytes_("1.2")
             stored.attrs["PALETTE"] = np.array([colours.ref], dtype=h5py.ref_dtype)
+
+
+@contextlib.contextmanager
+def landing_hdf5(path: Path) -> Iterator[Any]:
+    """Yield an empty HDF5 file that lands at `path` whole when the block succeeds.
+
+    It is made in memory: HDF5 that meets a full disk crashes when the program ends.
+    """
+    with h5py.File(path.name, "w", libver="latest", driver="core", backing_store=False) as file:
+        yield file
         file.flush()
         content = file.id.get_file_image()
     with landing_file(path) as landed:
         landed.write(content)
+
+
+def store(file: Any, dataset: str, entries: np.ndarray) -> Any:
+    """Store `entries` in an open HDF5 file, a chunk each; return the dataset."""
+    chunk = (1, *entries.shape[1:]) if len(entries) else None
+    return file.create_dataset(dataset, data=entries, chunks=chunk, track_times=False)
 
 
 class ShardReader:

@@ -332,7 +332,7 @@ def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.nda
             file,
             rows=np.array([row.row for row in rows], np.int64),
             pixels=np.array([row.pixels for row in rows], "U16"),
-            groups=np.array([row.group for row in rows], np.str_),
+            groups=np.array([faces.leak_key(place) for place in task.validation], np.str_),
             posteriors=posterior,
             labels=labels,
             targets=targets,
@@ -342,7 +342,7 @@ def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.nda
 def _write_seen(folder: Path, faces: FaceSet, task: Task, initial: Initial | None) -> None:
     rows = [faces.row(place) for place in task.training]
     pixels = seen_pixels(rows)
-    groups = {row.group for row in rows if row.group}
+    groups = {faces.leak_key(place) for place in task.training} - {""}
     if initial is not None and initial.artefact is not None:
         with np.load(initial.artefact.folder / "seen.npz", allow_pickle=False) as earlier:
             pixels = np.union1d(pixels, earlier["pixels"])
