@@ -36,7 +36,6 @@ KINDS = (
     "features",
     "forests",
     "scenes",
-    "group-bundles",
     "bundles",
 )
 _MAKERS = {
@@ -48,7 +47,6 @@ _MAKERS = {
     "features": "emotiw groups features {name}",
     "forests": "emotiw groups train forests FEATURES --name {name}",
     "scenes": "emotiw groups train scene GROUPS --name {name}",
-    "group-bundles": "emotiw groups fuse MEMBER… --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (

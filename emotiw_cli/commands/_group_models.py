@@ -185,7 +185,7 @@ def fuse(
     the fused are cross-validated, each with a 95 % bootstrap interval; weights and what is chosen
     with them are fitted without the photos they are measured on.
 
-    With --name, WORK/group-bundles/NAME gets the members that have a weight, their weights, and
+    With --name, WORK/bundles/NAME gets the members that have a weight, their weights, and
     MODEL_CARD.md, for `emotiw predict --group --bundle NAME`.
     """
     from emotiw_cli.commands._console import print_json, table

@@ -13,7 +13,7 @@ import numpy as np
 from emotiw_cli.bundle.fusion import normalise, softmax
 from emotiw_cli.bundle.load import find_bundle, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
-from emotiw_cli.bundle.schema import DIGEST, SPEC
+from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.verified import check, read_verified
 from emotiw_cli.errors import ArtefactError, TamperedError
 from emotiw_cli.groups.describe import over_faces
@@ -21,11 +21,11 @@ from emotiw_cli.groups.forest import Forest
 from emotiw_cli.groups.forests import FORESTS, LANDMARKS, POSTERIOR, read_forests
 from emotiw_cli.groups.landmarks import distances
 from emotiw_cli.groups.layout import CLASSES
-from emotiw_cli.groups.schema import KIND, SCENE_FILE, GroupSpec
+from emotiw_cli.groups.schema import DIGEST, SCENE_FILE, SPEC, GroupSpec
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
 SHIPPED: dict[str, str] = {}
-"""Group bundles that come with the package: name → SHA-256 of its ``bundle.json``."""
+"""Group bundles that come with the package: name → SHA-256 of its ``groups.json``."""
 
 DEFAULT = "default"
 DEFAULT_NAME = "groups-1"
@@ -144,7 +144,7 @@ def load_group_bundle(
     Parameters
     ----------
     name_or_path : ``default``, the name of a shipped group bundle or of one in
-        ``work/group-bundles``, or a folder.
+        ``work/bundles``, or a folder.
     work : the workspace.
 
     Raises
@@ -158,7 +158,7 @@ def load_group_bundle(
     folder = find_group_bundle(name_or_path, work)
     spec, contents = _verified(folder)
     at = find_bundle(spec.faces, work)
-    if hashlib.sha256((at / SPEC).read_bytes()).hexdigest() != spec.faces_digest:
+    if hashlib.sha256((at / STILL_SPEC).read_bytes()).hexdigest() != spec.faces_digest:
         raise TamperedError(
             f"{at} is not the bundle of faces that {folder} was made with; restore that, or make "
             "the group bundle again with `emotiw groups fuse`."
@@ -182,7 +182,7 @@ def find_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Pa
     name = DEFAULT_NAME if text == DEFAULT else text
     if name in SHIPPED:
         return SHIPPED_FOLDER / name
-    made = work / KIND / name
+    made = work / "bundles" / name
     for folder in (made, Path(text)):
         if folder.is_dir():
             return folder
@@ -192,6 +192,11 @@ def find_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Pa
         f"there is no group bundle {text!r} ({known}); give a name, a bundle's folder, or make one "
         "with `emotiw groups fuse`."
     )
+
+
+def is_group_bundle(folder: Path) -> bool:
+    """Whether `folder` is a group bundle's."""
+    return (folder / SPEC).is_file()
 
 
 def verify_group_bundle(folder: Path) -> GroupSpec:
@@ -205,8 +210,8 @@ def _verified(folder: Path) -> tuple[GroupSpec, dict[str, bytes]]:
         recorded = (folder / DIGEST).read_text(encoding="ascii").split()[0]
     except (OSError, ValueError, IndexError) as error:
         raise ArtefactError(
-            f"{folder} is not a whole group bundle ({SPEC} and {DIGEST} are needed); copy it again "
-            "or make it again with `emotiw groups fuse`."
+            f"{folder} is not a whole group bundle ({SPEC} and {DIGEST} are needed); name another, "
+            "or make it with `emotiw groups fuse`."
         ) from error
     shipped = folder.parent == SHIPPED_FOLDER
     check(folder / SPEC, content, SHIPPED.get(folder.name, recorded) if shipped else recorded)
