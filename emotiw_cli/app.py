@@ -27,7 +27,7 @@ VERBS: dict[str, str] = {
     "finetune": "Train a net on emotions, from scratch or from an earlier model.",
     "ensemble": "Weigh trained members and write a bundle.",
     "evaluate": "Measure a bundle on a labelled set.",
-    "clips": "Train modules that read emotion in clips, and bundle them.",
+    "clips": "Follow faces through clips, train modules on them, fuse and bundle.",
     "recipe": "Plan and run a whole experiment that is written down in one file.",
     "bundles": "List, show and verify bundles.",
     "status": "Show the artefacts, how they hang together, what is stale.",

@@ -27,12 +27,14 @@ from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-KINDS = ("faces", "codes", "models", "voices", "bundles")
+KINDS = ("faces", "codes", "models", "voices", "tubes", "modules", "bundles")
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
     "models": "emotiw pretrain … --name {name}` or `emotiw finetune … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
+    "tubes": "emotiw clips tubes SOURCE --name {name}",
+    "modules": "emotiw clips train faces TUBES --name {name}` or `emotiw clips fuse …",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (

@@ -1,4 +1,4 @@
-"""HDF5 shards: one dataset of equal pictures, one chunk a picture, written whole and renamed.
+"""HDF5 shards: datasets of equal pictures, one chunk a picture, written whole and renamed.
 
 Uncompressed, so that reading a picture is one seek; without time stamps, so that equal content
 gives equal bytes. Readers open lazily in each process and read chunk by chunk: fancy indexing
@@ -8,6 +8,7 @@ on a chunked dataset is some ninety times slower.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def write_shard(
     *,
     attributes: dict[str, Any] | None = None,
     palette: np.ndarray | None = None,
+    beside: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write `pictures` as `dataset` of a new HDF5 file at `path`.
 
@@ -41,12 +43,16 @@ def write_shard(
     attributes : stored on the dataset.
     palette : (256, 3) uint8, stored and referenced as the HDF5 Image and Palette convention
         says, so that viewers show colour.
+    beside : more datasets: pictures as well, or numbers, (n,).
     """
     with h5py.File(path.name, "w", libver="latest", driver="core", backing_store=False) as file:
         chunk = (1, *pictures.shape[1:]) if len(pictures) else None
         stored = file.create_dataset(dataset, data=pictures, chunks=chunk, track_times=False)
         for name, value in (attributes or {}).items():
             stored.attrs[name] = value
+        for name, values in (beside or {}).items():
+            chunk = (1, *values.shape[1:]) if values.ndim > 1 and len(values) else None
+            file.create_dataset(name, data=values, chunks=chunk, track_times=False)
         if palette is not None:
             colours = file.create_dataset("palette", data=palette, track_times=False)
             colours.attrs["CLASS"] = np.bytes_("PALETTE")

@@ -34,7 +34,9 @@ class FileReader:
         return self._files.open(row.path)
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
+    """Where a file lies."""
+
     folder: str  # the folder the picture lies in, splits apart; empty if there is none
     split: str
 
@@ -48,7 +50,7 @@ def open_folders(path: Path, files: Files, layout: str) -> Source:
             f"{path} holds no pictures ({ignored} other files); give a folder or zip with JPEG, "
             "PNG, WebP, BMP or TIFF files, and unpack zips within it first."
         )
-    places = {name: _place(name) for name in names}
+    places = {name: place_of(name) for name in names}
     folders = {place.folder for place in places.values()}
     if layout == "auto":
         layout = _guess(folders)
@@ -74,7 +76,8 @@ def open_list(path: Path, files: ListedFiles) -> Source:
     return make_source(path, "photos", entries, FileReader(files))
 
 
-def _place(name: str) -> _Place:
+def place_of(name: str) -> Place:
+    """The split that a folder on the way to `name` says, and the last other folder."""
     split, folder = "", ""
     for part in name.split("/")[:-1]:
         found = find_split(part)
@@ -82,7 +85,7 @@ def _place(name: str) -> _Place:
             folder = part
         elif not split:
             split = found
-    return _Place(folder, split)
+    return Place(folder, split)
 
 
 def _guess(folders: set[str]) -> str:
@@ -95,7 +98,7 @@ def _emotion(path: Path, folder: str) -> str:
     return "" if is_other_label(folder) else emotion_from_label(folder, where=f"{path}, folder")
 
 
-def _class_row(name: str, place: _Place, emotions: dict[str, str]) -> FaceRow:
+def _class_row(name: str, place: Place, emotions: dict[str, str]) -> FaceRow:
     film = _FILM.match(Path(name).stem)
     label = emotions[place.folder]
     return FaceRow(
