@@ -9,7 +9,7 @@ import typer
 
 from emotiw_cli.commands._group_models import compose, evaluate, fuse, train
 
-Detector = Literal["hog-haar"]
+Detector = Literal["hog-haar", "hog", "yunet"]
 
 
 def groups_command() -> None:
@@ -34,8 +34,9 @@ def faces(
         Detector,
         typer.Option(
             "--detector",
-            help="hog-haar: dlib's HOG detector on the picture enlarged twofold, then a Haar "
-            "cascade if it finds none.",
+            help="hog-haar: the paper's, dlib's HOG detector on the picture enlarged twofold, then "
+            "a Haar cascade if it finds none; hog: enlarged only where it promises something; "
+            "yunet: a small net that sees small and turned faces too.",
         ),
     ] = "hog-haar",
     size: Annotated[

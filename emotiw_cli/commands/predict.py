@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -29,13 +29,13 @@ _WIDE = 122
 
 def predict_command(
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="PATH…",
             help="Pictures or clips, folders (with all below them), quoted globs; - reads paths "
             "from standard input, one a line.",
         ),
-    ],
+    ] = None,
     csv: Annotated[
         str | None,
         typer.Option(
@@ -65,6 +65,10 @@ def predict_command(
         str,
         typer.Option(metavar="NAME|DIR", help="The bundle that answers: its name or its folder."),
     ] = "default",
+    camera: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Read the faces before camera N, from 0, live."),
+    ] = None,
     voice: Annotated[
         bool,
         typer.Option(
@@ -75,6 +79,14 @@ def predict_command(
         int | None,
         typer.Option(min=1, help="Processes for many pictures.", show_default="one per core"),
     ] = None,
+    detector: Annotated[
+        Literal["hog", "hog-haar", "yunet"],
+        typer.Option(
+            help="What finds faces in pictures. hog: upright faces from some forty pixels; "
+            "hog-haar: always enlarged, then a Haar cascade; yunet: a small net, for small or "
+            "turned faces too."
+        ),
+    ] = "hog",
     work: Annotated[Path, typer.Option(help="Workspace that named bundles lie in.")] = Path("work"),
 ) -> None:
     """Read the emotion of every face in photos or clips.
@@ -107,6 +119,11 @@ def predict_command(
     the status is no_face, and the answer is that of the whole image if the bundle reads it, else
     the mix of the labels it learned from.
 
+    --camera N shows the camera's picture with the faces in a window, where there is a display, and
+    prints a line a second for each; into a pipe or with --csv a row with the part step for each
+    face, six times a second, with the status no_face for none. It reads faces, not sound, until
+    Ctrl-C or until the window is closed, then prints what it saw.
+
     Exit codes: 0 if at least one picture or clip could be read, with or without a face; 3 if none
     could; 4 or 8 if the bundle is missing or was tampered with; 6 if an output cannot be written;
     130 if interrupted.
@@ -122,6 +139,15 @@ def predict_command(
     if csv is None and json is None and not terminal:
         csv = STANDARD_OUTPUT
     _check_outputs(csv, json)
+    if camera is not None:
+        from emotiw_cli.commands._camera import predict_camera_verb
+
+        if paths or json or draw or not detect:
+            raise typer.BadParameter("--camera goes without paths, --json, --draw and --no-detect.")
+        predict_camera_verb(camera, csv=csv, bundle=bundle, work=work, terminal=terminal)
+        return
+    if not paths:
+        raise typer.BadParameter("name pictures or clips, or a camera with --camera 0.")
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     entries = list(find_pictures(paths, sys.stdin))
     if _are_clips(entries):
@@ -129,6 +155,8 @@ def predict_command(
 
         if not detect:
             raise typer.BadParameter("--no-detect is for pictures; faces are followed in clips.")
+        if detector != "hog":
+            raise typer.BadParameter("--detector is for pictures; clips are read with hog.")
         if group:
             raise typer.BadParameter("--group is for pictures, not for clips.")
         clips: list[ClipPrediction] = []
@@ -169,6 +197,7 @@ def predict_command(
         bundle,
         work=work,
         detect=detect,
+        detector=detector,
         workers=workers or processors.available(),
         draw=draw,
     )

@@ -4,7 +4,6 @@ doi:10.1145/3136755.3143007. Stages meet on disk: `faces` finds and stores the f
 picture, `features` describes them, `train` learns from these, `fuse` weighs what was trained.
 
 - :mod:`~emotiw_cli.groups.layout`: group photos on disk and their three classes
-- :mod:`~emotiw_cli.groups.detect`: the paper's chain of face detectors
 - :mod:`~emotiw_cli.groups.faces`: every picture's faces, stored
 - :mod:`~emotiw_cli.groups.landmarks`: distances between a face's landmarks
 - :mod:`~emotiw_cli.groups.composites`: group photos made of single faces

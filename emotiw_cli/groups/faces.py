@@ -39,9 +39,9 @@ from emotiw_cli.data.sources.source import Reader, Source
 from emotiw_cli.data.tally import UNLABELLED, Tally
 from emotiw_cli.faces.align import align_face, fit_face
 from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detectors import find_detector
 from emotiw_cli.faces.images import ImageError, load_image, pixel_digest
 from emotiw_cli.faces.landmarks import Landmarks5, Landmarks68
-from emotiw_cli.groups.detect import DETECTORS
 
 KIND = "groups"
 READABLE = (OK, NO_FACE)
@@ -96,10 +96,10 @@ def find_group(
     Parameters
     ----------
     image : (H, W, 3) uint8 RGB.
-    detector : one of :data:`DETECTORS`.
+    detector : one of :data:`emotiw_cli.faces.detectors.DETECTORS`.
     size, detail : of the aligned faces, see :func:`emotiw_cli.faces.align.align_face`.
     """
-    found = DETECTORS[detector](image)
+    found = find_detector(detector)(image)
     width, height = size
     crops = [crop_face(image, face) for face in found]
     points = [crop_landmarks(crop) for crop in crops]

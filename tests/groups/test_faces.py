@@ -121,7 +121,7 @@ def test_a_fault_in_one_picture_never_ends_a_run(
     def fail(image: np.ndarray) -> list[Detection]:
         raise RuntimeError("no\nluck")
 
-    monkeypatch.setattr(module, "DETECTORS", {"hog-haar": fail})
+    monkeypatch.setattr(module, "find_detector", lambda name: fail)
     report = make_groups(open_groups(photos), tmp_path / "groups" / "g", workers=1)
     assert report.counts["status"] == {"unreadable": 7}
     rows = Groups.open(tmp_path, "g").rows

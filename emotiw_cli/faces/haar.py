@@ -1,4 +1,4 @@
-"""The paper's chain of face detectors, and others by name.
+"""The chain of face detectors of the AMD entry of 2017: HOG, then a Haar cascade.
 
 dlib's HOG detector looks at the picture enlarged twofold; where it finds no face, OpenCV's Haar
 cascade ``frontalface_alt2`` is asked, with the scale 1.3 and 4 neighbours (Rassadin et al. 2017,
@@ -9,7 +9,6 @@ doi:10.1145/3136755.3143007). Boxes are clipped to the picture. Pictures with a 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +44,6 @@ def detect_haar(image: np.ndarray) -> list[Detection]:
     boxes = _cascade().detectMultiScale(grey, SCALE, NEIGHBOURS)
     found = [Detection(int(x), int(y), int(w), int(h), 0.0, "haar") for x, y, w, h in boxes]
     return sorted(found, key=lambda face: (-face.width * face.height, face.y, face.x))
-
-
-DETECTORS: Mapping[str, Callable[[np.ndarray], list[Detection]]] = {"hog-haar": detect_hog_haar}
-"""What finds faces in group photos, by name; the paper's comes first."""
 
 
 @functools.cache

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from group_photos import single
 
+from emotiw_cli.faces import haar
 from emotiw_cli.faces.detect import Detection
-from emotiw_cli.groups import detect
-from emotiw_cli.groups.detect import detect_haar, detect_hog_haar
+from emotiw_cli.faces.haar import detect_haar, detect_hog_haar
 
 
 def test_hog_looks_at_twice_the_size_and_haar_is_not_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(detect, "detect_haar", lambda image: pytest.fail("asked"))
+    monkeypatch.setattr(haar, "detect_haar", lambda image: pytest.fail("asked"))
     found = detect_hog_haar(single("astronaut.png", 60))
     assert [face.method for face in found] == ["hog_x2"]
 
@@ -24,7 +24,7 @@ def test_haar_is_asked_where_hog_finds_none(monkeypatch: pytest.MonkeyPatch) -> 
         asked.append(upsample)
         return []
 
-    monkeypatch.setattr(detect, "detect_faces", blind)
+    monkeypatch.setattr(haar, "detect_faces", blind)
     photo = single("grace_hopper.jpg", 200)
     found = detect_hog_haar(photo)
     assert asked == [(1,)]
