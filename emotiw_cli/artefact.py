@@ -27,14 +27,30 @@ from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-KINDS = ("faces", "codes", "models", "voices", "groups", "features", "bundles")
+KINDS = (
+    "faces",
+    "codes",
+    "models",
+    "voices",
+    "tubes",
+    "modules",
+    "groups",
+    "features",
+    "forests",
+    "scenes",
+    "bundles",
+)
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
     "models": "emotiw pretrain … --name {name}` or `emotiw finetune … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
+    "tubes": "emotiw clips tubes SOURCE --name {name}",
+    "modules": "emotiw clips train faces TUBES --name {name}` or `emotiw clips fuse …",
     "groups": "emotiw groups faces SOURCE --name {name}",
     "features": "emotiw groups features {name}",
+    "forests": "emotiw groups train forests FEATURES --name {name}",
+    "scenes": "emotiw groups train scene GROUPS --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (

@@ -146,8 +146,8 @@ def _see(
     follower = Follower()
     read: dict[int, list[Step]] = defaultdict(list)
     for seen in follower.follow(read_frames(Path(path), path, reading)):
-        if seen.looked and seen.tubes:
-            for tube, step in _read_faces(seen.frame, seen.tubes, bundle):
+        if seen.looked:
+            for tube, step in read_faces(seen.frame, seen.tubes, bundle):
                 read[tube].append(step)
         advance(seen.frame.time)
     return tuple(
@@ -174,18 +174,20 @@ def _listen(path: str, voice: VoiceModel) -> tuple[tuple[Heard, ...], float]:
     return heard, samples / RATE
 
 
-def _read_faces(
-    frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle
-) -> Iterator[tuple[int, Step]]:
+def read_faces(frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle) -> Iterator[tuple[int, Step]]:
+    """Each tube's number and what `bundle` says of its face in `frame`."""
+    if not tubes:
+        return
     image = frame.image()
-    boxes = [_detection(tube.boxes[-1], image) for tube in tubes]
+    boxes = [detection(tube.boxes[-1], image) for tube in tubes]
     faces = align_faces(image, boxes, bundle)
     for tube, box, posterior in zip(tubes, boxes, bundle.posteriors(faces), strict=True):
         place = (box.x, box.y, box.width, box.height)
         yield tube.number, Step(frame.time, *place, tuple(posterior.tolist()))
 
 
-def _detection(box: np.ndarray, image: np.ndarray) -> Detection:
+def detection(box: np.ndarray, image: np.ndarray) -> Detection:
+    """A tube's box, (4,) float, as a detection within `image`."""
     height, width = image.shape[:2]
     whole = tuple(int(v) for v in np.rint(box))
     x, y = min(max(0, whole[0]), width - 1), min(max(0, whole[1]), height - 1)

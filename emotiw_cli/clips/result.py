@@ -102,9 +102,7 @@ class ClipPrediction:
             start = f"{tube.steps[0].time:.3f}"
             yield self._row("tube", tube.number, start, *[""] * 4, posterior=tube.posterior)
             for step in tube.steps:
-                box = (step.x, step.y, step.width, step.height)
-                time = f"{step.time:.3f}"
-                yield self._row("step", tube.number, time, *box, posterior=step.posterior)
+                yield self.step_row(tube.number, step.time, step)
 
         if self.heard:
             start = f"{self.heard[0].time:.3f}"
@@ -112,6 +110,12 @@ class ClipPrediction:
             for span in self.heard:
                 time = f"{span.time:.3f}"
                 yield self._row("span", "", time, *[""] * 4, posterior=span.posterior)
+
+    def step_row(self, tube: int | str, time: float, step: Step | None) -> list[str]:
+        """The csv's row of a face at a time, or that there was none."""
+        box = (step.x, step.y, step.width, step.height) if step else [""] * 4
+        posterior = step.posterior if step else ()
+        return self._row("step", tube, f"{time:.3f}", *box, posterior=posterior)
 
     @property
     def faces_posterior(self) -> Posterior:

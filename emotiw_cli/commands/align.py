@@ -54,7 +54,8 @@ def align_command(
         Path | None,
         typer.Option(
             "--exclude",
-            help="A text file of pictures to leave out, one path a line; or its name in SOURCE.",
+            help="Pictures to leave out: a text file, one path a line, or a .csv such as `emotiw "
+            "duplicates` writes; or its name in SOURCE.",
         ),
     ] = None,
     split_by_group: Annotated[
@@ -125,7 +126,7 @@ def align_command(
     folder = folder_of(work, "faces", name)
     opened = sources.open_source(source, layout)
     if exclude is not None:
-        opened, unknown = sources.exclude_listed(opened, exclude)
+        opened, unknown = sources.exclude_listed(opened, exclude, name)
         if unknown:
             say(f"emotiw: {len(unknown)} excluded names are not in {source}, such as {unknown[0]}")
     if test_as_validation:

@@ -7,13 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from emotiw_cli.commands._group_models import compose, fuse, train
+
 Detector = Literal["hog-haar", "hog", "yunet"]
 
 
 def groups_command() -> None:
     """Read the emotion of group photos: negative, neutral or positive.
 
-    `faces` finds and stores every face of every picture, `features` describes them.
+    `faces` finds and stores every face of every picture, `features` describes them, `train` learns
+    from labelled ones, `fuse` weighs what was trained and writes a group bundle, which
+    `emotiw predict --group` uses. `compose` makes photos to train on of single faces.
     """
 
 
@@ -187,4 +191,10 @@ def features(
         table("Described faces", summary)
 
 
-SUB_VERBS = {"faces": faces, "features": features}
+SUB_VERBS = {
+    "compose": compose,
+    "faces": faces,
+    "features": features,
+    "train": train,
+    "fuse": fuse,
+}

@@ -17,6 +17,7 @@ from emotiw_cli.errors import INTERRUPTED, InputError
 if TYPE_CHECKING:
     from emotiw_cli.bundle.result import FacePrediction
     from emotiw_cli.clips.result import ClipPrediction
+    from emotiw_cli.groups.result import GroupPrediction
 
 TABLE_ROWS = 100
 """A terminal shows no more rows than this; a file keeps them all."""
@@ -28,13 +29,13 @@ _WIDE = 122
 
 def predict_command(
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="PATH…",
             help="Pictures or clips, folders (with all below them), quoted globs; - reads paths "
             "from standard input, one a line.",
         ),
-    ],
+    ] = None,
     csv: Annotated[
         str | None,
         typer.Option(
@@ -56,10 +57,18 @@ def predict_command(
         bool,
         typer.Option("--detect/--no-detect", help="Look for faces, or take each picture for one."),
     ] = True,
+    group: Annotated[
+        bool,
+        typer.Option("--group", help="Read each picture as a group: negative, neutral, positive."),
+    ] = False,
     bundle: Annotated[
         str,
         typer.Option(metavar="NAME|DIR", help="The bundle that answers: its name or its folder."),
     ] = "default",
+    camera: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Read the faces before camera N, from 0, live."),
+    ] = None,
     voice: Annotated[
         bool,
         typer.Option(
@@ -102,6 +111,19 @@ def predict_command(
     the emotions over time. The real-time factor printed at the end is the time it took to read
     over the length of the clips.
 
+    With --group a picture gets one answer, negative, neutral or positive, from a group bundle. The
+    columns are path, status, part, face, x, y, width, height, negative, neutral, positive,
+    emotion, confidence, share: a row with the part group for each picture and one with the part
+    face for each of its faces, with what the bundle would say of that face alone and its share: by
+    how much the probability of the group's answer would fall without it. Where no face is found
+    the status is no_face, and the answer is that of the whole image if the bundle reads it, else
+    the mix of the labels it learned from.
+
+    --camera N shows the camera's picture with the faces in a window, where there is a display, and
+    prints a line a second for each; into a pipe or with --csv a row with the part step for each
+    face, six times a second, with the status no_face for none. It reads faces, not sound, until
+    Ctrl-C or until the window is closed, then prints what it saw.
+
     Exit codes: 0 if at least one picture or clip could be read, with or without a face; 3 if none
     could; 4 or 8 if the bundle is missing or was tampered with; 6 if an output cannot be written;
     130 if interrupted.
@@ -117,6 +139,15 @@ def predict_command(
     if csv is None and json is None and not terminal:
         csv = STANDARD_OUTPUT
     _check_outputs(csv, json)
+    if camera is not None:
+        from emotiw_cli.commands._camera import predict_camera_verb
+
+        if paths or json or draw or not detect:
+            raise typer.BadParameter("--camera goes without paths, --json, --draw and --no-detect.")
+        predict_camera_verb(camera, csv=csv, bundle=bundle, work=work, terminal=terminal)
+        return
+    if not paths:
+        raise typer.BadParameter("name pictures or clips, or a camera with --camera 0.")
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     entries = list(find_pictures(paths, sys.stdin))
     if _are_clips(entries):
@@ -126,6 +157,8 @@ def predict_command(
             raise typer.BadParameter("--no-detect is for pictures; faces are followed in clips.")
         if detector != "hog":
             raise typer.BadParameter("--detector is for pictures; clips are read with hog.")
+        if group:
+            raise typer.BadParameter("--group is for pictures, not for clips.")
         clips: list[ClipPrediction] = []
         with _stopping(clips, entries, "clips", csv, json):
             predict_clips_verb(
@@ -137,6 +170,25 @@ def predict_command(
                 bundle=bundle,
                 voice=voice,
                 work=work,
+                terminal=terminal,
+            )
+        return
+    if group:
+        from emotiw_cli.commands._groups import predict_groups_verb
+
+        if not detect:
+            raise typer.BadParameter("--group looks for faces; leave --no-detect out.")
+        groups: list[GroupPrediction] = []
+        with _stopping(groups, entries, "pictures", csv, json):
+            predict_groups_verb(
+                entries,
+                groups,
+                csv=csv,
+                json=json,
+                draw=draw,
+                bundle=bundle,
+                work=work,
+                workers=workers or processors.available(),
                 terminal=terminal,
             )
         return

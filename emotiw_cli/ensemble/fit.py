@@ -186,7 +186,8 @@ def fit_ensemble(
     ``cross_validated``, ``members`` (each alone) and ``equal`` (equal weights), all three with
     prior and temperature cross-validated too, so that they differ in nothing but the weights;
     ``best_member``; ``gain``: cross-validated minus best member, paired; ``sets``: the
-    cross-validated ensemble on each of `sets` by itself, where there are several.
+    cross-validated ensemble on each of `sets` by itself, where there are several; ``mistakes``:
+        what each emotion is taken for.
 
     Raises
     ------
@@ -240,6 +241,7 @@ def fit_ensemble(
         "folds": plan.folds,
         **{name: measured(system) for name, system in systems.items()},
         "per_class": _per_class(systems["cross_validated"]),
+        "mistakes": _mistakes(systems["cross_validated"]),
         "members": {
             member.name: {**measured(system), "failures": member.failures}
             for member, system in zip(members, alone, strict=True)
@@ -287,6 +289,19 @@ def _per_class(system: Tally) -> dict[str, dict[str, float | None]]:
         }
         for c, emotion in enumerate(EMOTIONS)
     }
+
+
+def _mistakes(system: Tally) -> list[dict[str, Any]]:
+    """Pairs of an emotion and one it is taken for, by the share of its faces, the largest first."""
+    confusion = Tally.confusion(system.parts.sum(axis=0))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    order = np.argsort(-shares, axis=None, kind="stable")[: np.count_nonzero(shares)]
+    places = zip(*np.unravel_index(order, shares.shape), strict=True)
+    return [
+        {"emotion": EMOTIONS[t], "taken_for": EMOTIONS[g], "share": float(shares[t, g])}
+        for t, g in places
+    ]
 
 
 def _json(figures: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from emotiw_cli.bundle.fusion import normalise
+from emotiw_cli.bundle.fusion import apply_temperature, normalise
 from emotiw_cli.ensemble.calibration import fit_temperature
 from emotiw_cli.ensemble.weights import log_loss_weights
 from emotiw_cli.evaluation.metrics import log_loss
@@ -61,10 +61,15 @@ def fit_fusion(
         for place, share in enumerate(SHARES):
             weights = share * best + (1 - share) * equal
             held[place, own] = np.einsum("m,mnc->nc", weights, posteriors[:, own])
-    share = SHARES[int(np.argmin([log_loss(one, truth) for one in held]))]
+    share = SHARES[int(np.argmin([_sharpened_loss(one, truth) for one in held]))]
     weights = share * log_loss_weights(posteriors, truth).values + (1 - share) * equal
     temperature = fit_temperature(np.einsum("m,mnc->nc", weights, posteriors), truth)
     return GroupFusion(parts, tuple(weights.tolist()), False, prior, temperature)
+
+
+def _sharpened_loss(posteriors: np.ndarray, truth: np.ndarray) -> float:
+    """Log-loss at the best temperature, which the fusion gets too: forests are unsure of all."""
+    return log_loss(apply_temperature(posteriors, fit_temperature(posteriors, truth)), truth)
 
 
 def cross_validated(

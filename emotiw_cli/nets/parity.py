@@ -1,11 +1,16 @@
 """A net beside the Caffe model its weights are from: layer by layer, by OpenCV's forward pass.
 
 Weights fit more nets than one: padding, pooling and normalisation have none. A model's
-deploy.prototxt tells what they are, and OpenCV runs it.
+deploy.prototxt tells what they are, and OpenCV runs it. Only k of a normalisation across channels
+it takes as one, whatever the text says (seen in OpenCV 4.14); so k is compared as text, and both
+run with one.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -15,9 +20,12 @@ from torch import Tensor, nn
 
 from emotiw_cli.errors import InputError
 from emotiw_cli.nets.classifier import Classifier
+from emotiw_cli.nets.layers import LocalResponseNorm
 
 TOLERANCE = 1e-4
 """Most that a layer may differ, as a share of its largest value: rounding, no more."""
+_NORMALISATION = re.compile(r"lrn_param\s*\{([^}]*)\}")
+_K = re.compile(r"\bk\s*:\s*([-+.\deE]+)")
 
 
 def compare_with_caffe(
@@ -39,7 +47,7 @@ def compare_with_caffe(
     Raises
     ------
     InputError
-        If OpenCV cannot run the model, or no layer has the same name.
+        If OpenCV cannot run the model, no layer has the same name, or k of a normalisation differs.
     """
     noise = np.random.default_rng(0).normal(0, 60, (1, 3, side, side)).astype(np.float32)
     try:
@@ -62,7 +70,9 @@ def compare_with_caffe(
             f"{prototxt} and {model.name} cannot be run by OpenCV ({error.err}); give the "
             "deploy.prototxt that the model came with, or leave it out."
         ) from error
-    got = _outputs(net, list(names.values()), torch.from_numpy(noise))
+    _compare_k(net, prototxt)
+    with _k_of_one(net):
+        got = _outputs(net, list(names.values()), torch.from_numpy(noise))
     return {name: _difference(got[ours], wanted[name]) for name, ours in names.items()}
 
 
@@ -90,6 +100,34 @@ def _outputs(net: nn.Module, names: list[str], x: Tensor) -> dict[str, np.ndarra
     for hook in hooks:
         hook.remove()
     return found
+
+
+def _compare_k(net: nn.Module, prototxt: Path) -> None:
+    blocks = _NORMALISATION.findall(prototxt.read_text(encoding="utf-8", errors="replace"))
+    theirs = [float(match[1]) if (match := _K.search(block)) else 1.0 for block in blocks]
+    own = [part.k for part in _normalisations(net)]
+    if theirs != own:
+        told = [", ".join(f"{k:g}" for k in ks) or "none" for ks in (theirs, own)]
+        raise InputError(
+            f"{prototxt} is of another net: k of its normalisations across channels is {told[0]}, "
+            f"here {told[1]}; use another --net."
+        )
+
+
+def _normalisations(net: nn.Module) -> list[LocalResponseNorm]:
+    return [part for part in net.modules() if isinstance(part, LocalResponseNorm)]
+
+
+@contextmanager
+def _k_of_one(net: nn.Module) -> Iterator[None]:
+    kept = [part.k for part in _normalisations(net)]
+    for part in _normalisations(net):
+        part.k = 1.0
+    try:
+        yield
+    finally:
+        for part, k in zip(_normalisations(net), kept, strict=True):
+            part.k = k
 
 
 def _difference(got: np.ndarray, wanted: np.ndarray) -> float:

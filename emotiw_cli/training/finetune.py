@@ -9,6 +9,7 @@ import numpy as np
 
 from emotiw_cli.artefact import Artefact
 from emotiw_cli.data.index import FaceRow
+from emotiw_cli.data.sources.exclusions import Exclusions
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import InputError, LeakError
 from emotiw_cli.evaluation.metrics import (
@@ -38,6 +39,7 @@ def finetune(
     init: str | None = None,
     hard: bool = False,
     source_share: float = 0.0,
+    exclude: Exclusions | None = None,
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -47,7 +49,7 @@ def finetune(
     Parameters
     ----------
     hard : train towards labels alone, also where there are votes.
-    source_share : see :func:`emotion_task`.
+    source_share, exclude : see :func:`emotion_task`.
 
     Raises
     ------
@@ -62,7 +64,7 @@ def finetune(
         model,
         faces,
         recipe,
-        lambda faces: emotion_task(faces, hard=hard, source_share=source_share),
+        lambda faces: emotion_task(faces, hard=hard, source_share=source_share, exclude=exclude),
         initial=initial,
         process=process,
         workers=workers,
@@ -71,7 +73,13 @@ def finetune(
     )
 
 
-def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Task:
+def emotion_task(
+    faces: FaceSet,
+    *,
+    hard: bool,
+    source_share: float = 0.0,
+    exclude: Exclusions | None = None,
+) -> Task:
     """The seven emotions. Training faces identical to a validation face are left out.
 
     Parameters
@@ -81,13 +89,17 @@ def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Ta
         its votes or label: FER2013 was collected by searching for emotions, so its own labels say
         what a face was meant to show, FER+'s votes what people see in it. Validation is by the
         votes alone.
+    exclude : faces not to train on; those to validate on stay.
     """
+    listed = faces.listed(exclude) if exclude else frozenset()
     validation = _validation(faces, hard)
     candidates = [
         place
         for place in range(len(faces))
         if faces.row(place).split in ("train", "") and _target(faces.row(place), hard) is not None
     ]
+    left_out = listed.intersection(candidates)
+    candidates = [place for place in candidates if place not in left_out]
     _refuse_shared_groups(faces, candidates, validation)
     held = {faces.row(place).pixels for place in validation}
     training = [place for place in candidates if faces.row(place).pixels not in held]
@@ -101,10 +113,14 @@ def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Ta
         targets.reshape(-1, len(EMOTIONS)),
         "log_loss",
         _figures(faces, validation, hard),
-        counts={"left_out_as_identical_to_validation": len(candidates) - len(training)},
+        counts={
+            "left_out_as_identical_to_validation": len(candidates) - len(training),
+            **({"left_out_as_listed": len(left_out)} if exclude else {}),
+        },
         options={
             **({"hard": True} if hard else {}),
             **({"source_share": source_share} if source_share else {}),
+            **({"exclude": exclude.digest} if exclude else {}),
         },
     )
 

@@ -93,6 +93,15 @@ def test_figures(members: list[Member]) -> None:
     assert figures["gain"]["accuracy"]["value"] == pytest.approx(difference)
 
 
+def test_mistakes_are_what_the_confusion_matrix_has_off_its_diagonal(members: list[Member]) -> None:
+    """The first ten faces of an emotion that one sure member always takes for the next."""
+    labels = members[0].labels
+    given = np.where(labels == 2, 6, labels)
+    sure = [replace(m, posteriors=np.eye(7)[given] * 0.93 + 0.01) for m in members]
+    figures = fit_ensemble(sure, Plan()).figures
+    assert figures["mistakes"] == [{"emotion": "fear", "taken_for": "surprise", "share": 1.0}]
+
+
 def test_fit_is_the_same_again(members: list[Member]) -> None:
     plan = Plan(method="random-search-class", draws=200, seed=3)
     assert fit_ensemble(members, plan).figures == fit_ensemble(members, plan).figures

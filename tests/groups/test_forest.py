@@ -49,7 +49,7 @@ def test_trees_by_hand() -> None:
 def test_it_says_what_scikit_learn_says(least_leaf: int) -> None:
     pytest.importorskip("sklearn")
     given_rows, labels = rows()
-    forests = _fit(given_rows, labels, trees=25, least_leaf=least_leaf, seed=3)
+    forests = _fit(given_rows, labels, 25, least_leaf, 3)
     other, _ = rows(200, seed=1)
     # Values that stand on thresholds tell <= from <.
     tree = forests[0].estimators_[0].tree_

@@ -21,6 +21,7 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file, save_file
 
 from emotiw_cli.artefact import Artefact, open_artefact, read_json
+from emotiw_cli.data.sources.exclusions import Exclusions
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.training.distributed import joined
 from emotiw_cli.training.finetune import finetune
@@ -248,6 +249,19 @@ def test_a_subject_in_both_splits_is_refused(make_faces: Callable[..., Path]) ->
     work = make_faces(groups=lambda number: f"S{number % 10:03d}")
     with pytest.raises(LeakError, match="S000, S001"):
         run(work, "m")
+
+
+def test_listed_faces_are_not_trained_on(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    listed = Exclusions.parse("faces,path\ntiny,001.png\ntiny,050.png\nother,002.png\n", "x.csv")
+    short = replace(TINY, epochs=1)
+    model = run(work, "m", short, exclude=listed)
+    counts = model.manifest["counts"]
+    assert (counts["training"], counts["validation"], counts["left_out_as_listed"]) == (41, 14, 1)
+    with np.load(model.folder / "seen.npz") as seen:
+        assert 1 not in seen["pixels"]
+    with pytest.raises(ArtefactError, match="other data or options"):
+        run(work, "m", short)
 
 
 def test_two_sets_call_different_people_alike(make_faces: Callable[..., Path]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from emotiw_cli.data.index import OK, FaceRow
+from emotiw_cli.data.sources.exclusions import Exclusions
 from emotiw_cli.data.sources.words import find_split
 from emotiw_cli.errors import InputError
 
@@ -92,10 +93,14 @@ def make_source(
     return Source(path, layout, rows, read, [stamp for _, stamp in ordered], ignored)
 
 
-def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
-    """Mark the pictures named in a text file, one path a line, as ``excluded``.
+def exclude_listed(source: Source, path: Path, name: str = "") -> tuple[Source, list[str]]:
+    """Mark the pictures named in a file as ``excluded``; see :class:`Exclusions` for its lines.
 
     Where there is no such file, `path` is one within the source, a zip or a folder.
+
+    Parameters
+    ----------
+    name : what the faces will be called: entries for those of another name do not count.
 
     Returns
     -------
@@ -106,26 +111,25 @@ def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
     InputError
         If `path` cannot be read.
     """
-    wanted = set(_listed(source, path))
+    exclusions = Exclusions.parse(_listed(source, path), path.name)
+    wanted = exclusions.of(name)
     note = f"named in {path.name}"
 
     def mark(row: FaceRow) -> FaceRow:
         return replace(row, status=EXCLUDED, note=note) if row.path in wanted else row
 
-    digest = hashlib.sha256("\n".join(sorted(wanted)).encode()).hexdigest()
-    changed = source.with_rows(mark, exclude=digest)
+    changed = source.with_rows(mark, exclude=exclusions.digest)
     return changed, sorted(wanted - {row.path for row in source.rows})
 
 
-def _listed(source: Source, path: Path) -> list[str]:
+def _listed(source: Source, path: Path) -> str:
     if path.exists() or not zipfile.is_zipfile(source.path):
         inside = source.path / path
-        return read_lines(path if path.exists() or not inside.is_file() else inside)
+        return "\n".join(read_lines(path if path.exists() or not inside.is_file() else inside))
     with zipfile.ZipFile(source.path) as archive:
         if path.as_posix() not in archive.namelist():
             raise InputError(f"{path} is neither a file nor in {source.path}; check the name.")
-        lines = archive.read(path.as_posix()).decode("utf-8-sig", "replace").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+        return archive.read(path.as_posix()).decode("utf-8-sig", "replace")
 
 
 def read_lines(path: Path) -> list[str]:
