@@ -141,6 +141,8 @@ def predict_command(
     if csv is None and json is None and not terminal:
         csv = STANDARD_OUTPUT
     _check_outputs(csv, json)
+    if camera is not None and (detector is not None or group):
+        raise typer.BadParameter("--detector and --group are for photos, not for --camera.")
     if camera is not None:
         from emotiw_cli.commands._camera import predict_camera_verb
 
@@ -157,8 +159,8 @@ def predict_command(
 
         if not detect:
             raise typer.BadParameter("--no-detect is for pictures; faces are followed in clips.")
-        if detector not in (None, "hog"):
-            raise typer.BadParameter("--detector is for pictures; clips are read with hog.")
+        if detector is not None:
+            raise typer.BadParameter("--detector is for photos; faces are followed in clips.")
         if group:
             raise typer.BadParameter("--group is for pictures, not for clips.")
         clips: list[ClipPrediction] = []
