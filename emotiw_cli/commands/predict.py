@@ -141,8 +141,10 @@ def predict_command(
     if csv is None and json is None and not terminal:
         csv = STANDARD_OUTPUT
     _check_outputs(csv, json)
-    if camera is not None and (detector is not None or group):
-        raise typer.BadParameter("--detector and --group are for photos, not for --camera.")
+    if camera is not None and detector is not None:
+        raise typer.BadParameter("--detector is for photos, not for --camera.")
+    if camera is not None and group:
+        raise typer.BadParameter("--group is for photos, not for --camera.")
     if camera is not None:
         from emotiw_cli.commands._camera import predict_camera_verb
 
