@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from toy import toy_faces
+from typer.testing import CliRunner
 
+from emotiw_cli.app import app
 from emotiw_cli.data.faces import Faces
 from emotiw_cli.errors import InputError
 from emotiw_cli.faces.images import load_image
@@ -91,3 +94,13 @@ def test_a_split_without_faces_is_refused(tmp_path: Path) -> None:
     faces = Faces(toy_faces(tmp_path / "work", train=70, validation=7))
     with pytest.raises(InputError, match="no labelled faces"):
         make_composites(faces, tmp_path / "out", count=3, split="nothing")
+
+
+def test_the_verb_writes_photos_and_keeps_off_what_is_there(tmp_path: Path) -> None:
+    toy_faces(tmp_path / "work", train=70, validation=7)
+    words = ["groups", "compose", "toy", "--out", str(tmp_path / "out"), "--count", "9"]
+    words += ["--split", "train", "--work", str(tmp_path / "work"), "--json"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["train photos"] == 6
+    assert CliRunner().invoke(app, words).exit_code == 6
