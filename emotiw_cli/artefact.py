@@ -42,7 +42,8 @@ KINDS = (
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
-    "models": "emotiw pretrain … --name {name}` or `emotiw finetune … --name {name}",
+    "models": "emotiw pretrain … --name {name}`, `emotiw finetune … --name {name}` or `emotiw "
+    "weights import … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
     "groups": "emotiw groups faces SOURCE --name {name}",
     "features": "emotiw groups features {name}",
