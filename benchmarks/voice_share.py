@@ -66,15 +66,12 @@ def main() -> None:
     for name, heard in (("as recorded", sounds), ("elsewhere", elsewhere)):
         voices = np.stack([model.of_windows(features(sound)) for sound in heard])
         random = np.random.default_rng(0)
-        pairs = [
-            (
-                random.choice(np.flatnonzero(own == label), PAIRS)
-                for own in (face_labels, voice_labels)
-            )
-            for label in np.unique(voice_labels)
-        ]
-        rows = np.concatenate([np.stack(list(pair)) for pair in pairs], axis=1)
-        report[name] = by_share(faces[rows[0]], voices[rows[1]], face_labels[rows[0]])
+        seen, heard_rows = [], []
+        for label in np.unique(voice_labels):
+            seen.append(random.choice(np.flatnonzero(face_labels == label), PAIRS))
+            heard_rows.append(random.choice(np.flatnonzero(voice_labels == label), PAIRS))
+        rows = np.concatenate(seen)
+        report[name] = by_share(faces[rows], voices[np.concatenate(heard_rows)], face_labels[rows])
     if options.outputs:
         split = Split(options.outputs / "validation.npz")
         _, seen, heard = split.modules()

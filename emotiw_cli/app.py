@@ -29,7 +29,7 @@ VERBS: dict[str, str] = {
     "weights": "Take weights trained elsewhere into the workspace, or show what is in a file.",
     "ensemble": "Weigh trained members and write a bundle.",
     "evaluate": "Measure a bundle on a labelled set.",
-    "clips": "Train modules that read emotion in clips, and bundle them.",
+    "clips": "Follow faces through clips, train modules on them, fuse and bundle.",
     "groups": "Read the emotion of group photos, stage by stage.",
     "recipe": "Plan and run a whole experiment that is written down in one file.",
     "bundles": "List, show and verify bundles.",

@@ -32,11 +32,12 @@ KINDS = (
     "codes",
     "models",
     "voices",
+    "tubes",
+    "modules",
     "groups",
     "features",
     "forests",
     "scenes",
-    "group-bundles",
     "bundles",
 )
 _MAKERS = {
@@ -45,11 +46,12 @@ _MAKERS = {
     "models": "emotiw pretrain … --name {name}`, `emotiw finetune … --name {name}` or `emotiw "
     "weights import … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
+    "tubes": "emotiw clips tubes SOURCE --name {name}",
+    "modules": "emotiw clips train faces TUBES --name {name}` or `emotiw clips fuse …",
     "groups": "emotiw groups faces SOURCE --name {name}",
     "features": "emotiw groups features {name}",
     "forests": "emotiw groups train forests FEATURES --name {name}",
     "scenes": "emotiw groups train scene GROUPS --name {name}",
-    "group-bundles": "emotiw groups fuse MEMBER… --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (

@@ -179,14 +179,15 @@ def read_faces(frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle) -> Iterato
     if not tubes:
         return
     image = frame.image()
-    boxes = [_detection(tube.boxes[-1], image) for tube in tubes]
+    boxes = [detection(tube.boxes[-1], image) for tube in tubes]
     faces = align_faces(image, boxes, bundle)
     for tube, box, posterior in zip(tubes, boxes, bundle.posteriors(faces), strict=True):
         place = (box.x, box.y, box.width, box.height)
         yield tube.number, Step(frame.time, *place, tuple(posterior.tolist()))
 
 
-def _detection(box: np.ndarray, image: np.ndarray) -> Detection:
+def detection(box: np.ndarray, image: np.ndarray) -> Detection:
+    """A tube's box, (4,) float, as a detection within `image`."""
     height, width = image.shape[:2]
     whole = tuple(int(v) for v in np.rint(box))
     x, y = min(max(0, whole[0]), width - 1), min(max(0, whole[1]), height - 1)
