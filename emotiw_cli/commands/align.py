@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -113,8 +112,10 @@ def align_command(
     Killed or interrupted, the same command goes on from there. Machines that share the folder, or
     copy theirs together, divide the work with --shard 1/3, 2/3, 3/3; the result is the same.
     """
+    from emotiw_cli.commands._stage import parse_share, parse_size, say_what_is_missing, summary_of
+
     width, height = parse_size(size)
-    i, n = _parse(share, r"(\d+)/(\d+)", "--shard", "1/2")
+    parts = parse_share(share)
     if split_by_group is not None and not 0 < split_by_group < 1:
         raise typer.BadParameter("a share lies between 0 and 1", param_hint="--split-by-group")
     from emotiw_cli.artefact import folder_of
@@ -145,40 +146,14 @@ def align_command(
             detect=detect,
             missed=missed,
             workers=workers or None,
-            share=(i, n),
+            share=parts,
             overwrite=overwrite,
             licences=licence or (),
             on_progress=bar.update,
         )
-    summary = {
-        "artefact": str(report.folder),
-        "layout": opened.layout,
-        "complete": report.artefact is not None,
-        **report.counts,
-        "worked_on": report.made,
-        "seconds": round(report.seconds, 1),
-        "images_per_second": round(report.made / report.seconds, 1),
-    }
+    summary = summary_of(report, opened.layout)
     if as_json:
         print_json(summary)
-        return
-    if report.artefact is not None:
-        table("Aligned", summary)
     else:
-        table("Aligned a share", summary)
-        say(
-            f"{report.missing} of {report.shards} shards are still missing; run the other shares, "
-            "copy their files into this folder, and run any share again to merge them."
-        )
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """``143x181`` → (143, 181)."""
-    return _parse(text, r"(\d+)[x×](\d+)", "--size", "143x181")
-
-
-def _parse(text: str, pattern: str, option: str, example: str) -> tuple[int, int]:
-    match = re.fullmatch(pattern, text)
-    if match is None:
-        raise typer.BadParameter(f"write it as {example}, not {text!r}", param_hint=option)
-    return int(match[1]), int(match[2])
+        table("Aligned" if report.artefact else "Aligned a share", summary)
+        say_what_is_missing(report)

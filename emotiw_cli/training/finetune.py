@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from emotiw_cli.artefact import Artefact
 from emotiw_cli.data.index import FaceRow
 from emotiw_cli.data.sources.exclusions import Exclusions
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import LeakError
+from emotiw_cli.errors import InputError, LeakError
 from emotiw_cli.evaluation.metrics import (
     accuracy,
     confusion_matrix,
@@ -91,8 +92,7 @@ def emotion_task(
     exclude : faces not to train on; those to validate on stay.
     """
     listed = faces.listed(exclude) if exclude else frozenset()
-    validation = [place for place in range(len(faces)) if faces.row(place).split == "validation"]
-    validation = [place for place in validation if _target(faces.row(place), hard) is not None]
+    validation = _validation(faces, hard)
     candidates = [
         place
         for place in range(len(faces))
@@ -104,6 +104,60 @@ def emotion_task(
     held = {faces.row(place).pixels for place in validation}
     training = [place for place in candidates if faces.row(place).pixels not in held]
     targets = np.array([_shared(faces.row(place), hard, source_share) for place in training])
+
+    return Task(
+        "emotion",
+        EMOTIONS,
+        training,
+        validation,
+        targets.reshape(-1, len(EMOTIONS)),
+        "log_loss",
+        _figures(faces, validation, hard),
+        counts={
+            "left_out_as_identical_to_validation": len(candidates) - len(training),
+            **({"left_out_as_listed": len(left_out)} if exclude else {}),
+        },
+        options={
+            **({"hard": True} if hard else {}),
+            **({"source_share": source_share} if source_share else {}),
+            **({"exclude": exclude.digest} if exclude else {}),
+        },
+    )
+
+
+def measuring_task(faces: FaceSet) -> Task:
+    """The validation faces of :func:`emotion_task`, for a model that was trained elsewhere.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    validation = _validation(faces, False)
+    if not validation:
+        raise InputError(
+            f"{', '.join(one.artefact.name for one in faces.sets)}: no face of the validation "
+            "split has a label or votes; check `emotiw align`'s summary."
+        )
+    nothing = np.zeros((0, len(EMOTIONS)))
+    figures = _figures(faces, validation, False)
+    return Task("emotion", EMOTIONS, [], validation, nothing, "log_loss", figures)
+
+
+def _validation(faces: FaceSet, hard: bool) -> list[int]:
+    """Numbers of the validation faces that have a target."""
+    rows = [faces.row(place) for place in range(len(faces))]
+    return [
+        place
+        for place, row in enumerate(rows)
+        if row.split == "validation" and _target(row, hard) is not None
+    ]
+
+
+def _figures(
+    faces: FaceSet, validation: list[int], hard: bool
+) -> Callable[[np.ndarray], dict[str, float]]:
+    """What posteriors of the faces `validation` come to."""
     wanted = np.array([_target(faces.row(place), hard) for place in validation])
     labels = np.array([_label(faces.row(place)) for place in validation], np.int64)
 
@@ -117,24 +171,7 @@ def emotion_task(
             "log_loss": log_loss(posterior, wanted),
         }
 
-    return Task(
-        "emotion",
-        EMOTIONS,
-        training,
-        validation,
-        targets.reshape(-1, len(EMOTIONS)),
-        "log_loss",
-        figures,
-        counts={
-            "left_out_as_identical_to_validation": len(candidates) - len(training),
-            **({"left_out_as_listed": len(left_out)} if exclude else {}),
-        },
-        options={
-            **({"hard": True} if hard else {}),
-            **({"source_share": source_share} if source_share else {}),
-            **({"exclude": exclude.digest} if exclude else {}),
-        },
-    )
+    return figures
 
 
 def _target(row: FaceRow, hard: bool) -> np.ndarray | None:

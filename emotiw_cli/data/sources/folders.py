@@ -36,7 +36,9 @@ class FileReader:
         return self._files.open(row.path)
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
+    """Where a file lies."""
+
     split: str
     folders: tuple[str, ...]  # those the picture lies in, the outermost first, splits apart
 
@@ -47,13 +49,7 @@ class _Place(NamedTuple):
 
 def open_folders(path: Path, files: Files, layout: str) -> Source:
     """Read a folder or zip without label files; `layout` is one of these or auto."""
-    names = [name for name in files.sizes if is_picture(name)]
-    ignored = len(files.sizes) - len(names)
-    if not names:
-        raise InputError(
-            f"{path} holds no pictures ({ignored} other files); give a folder or zip with JPEG, "
-            "PNG, WebP, BMP or TIFF files."
-        )
+    names = picture_names(path, files)
     places = _places(names)
     folders = {place.folder for place in places.values()}
     clips = _clips(path, files, places) if layout in ("auto", "afew") else {}
@@ -72,7 +68,18 @@ def open_folders(path: Path, files: Files, layout: str) -> Source:
     else:
         rows = [FaceRow(0, name, split=place.split) for name, place in places.items()]
     entries = [(row, files.sizes[row.path]) for row in rows]
-    return make_source(path, layout, entries, FileReader(files), ignored)
+    return make_source(path, layout, entries, FileReader(files), len(files.sizes) - len(names))
+
+
+def picture_names(path: Path, files: Files) -> list[str]:
+    """The names of the pictures among `files`; :class:`InputError` if there are none."""
+    names = [name for name in files.sizes if is_picture(name)]
+    if not names:
+        raise InputError(
+            f"{path} holds no pictures ({len(files.sizes)} other files); give a folder or zip with "
+            "JPEG, PNG, WebP, BMP or TIFF files."
+        )
+    return names
 
 
 def open_list(path: Path, files: ListedFiles) -> Source:
@@ -83,7 +90,8 @@ def open_list(path: Path, files: ListedFiles) -> Source:
     return make_source(path, "photos", entries, FileReader(files))
 
 
-def _place(name: str) -> _Place:
+def place_of(name: str) -> Place:
+    """The split that a folder on the way to `name` says, and the other folders."""
     split, folders = "", []
     for part in name.split("/")[:-1]:
         found = find_split(part)
@@ -91,25 +99,25 @@ def _place(name: str) -> _Place:
             folders.append(part)
         elif not split:
             split = found
-    return _Place(split, tuple(folders))
+    return Place(split, tuple(folders))
 
 
-def _places(names: list[str]) -> dict[str, _Place]:
+def _places(names: list[str]) -> dict[str, Place]:
     """The place of each picture, without the folders that all lie in, if there are others.
 
     They name the set: a flat test split below ``SFEW_2`` would be of the class SFEW_2.
     """
-    places = {name: _place(name) for name in names}
+    places = {name: place_of(name) for name in names}
     shared = 0
     for parts in zip(*(place.folders for place in places.values()), strict=False):
         if len(set(parts)) > 1:
             break
         shared += 1
-    inner = {name: _Place(split, parts[shared:]) for name, (split, parts) in places.items()}
+    inner = {name: Place(split, parts[shared:]) for name, (split, parts) in places.items()}
     return inner if len({place.folder for place in inner.values()}) > 1 else places
 
 
-def _clips(path: Path, files: Files, places: dict[str, _Place]) -> dict[tuple[str, str], str]:
+def _clips(path: Path, files: Files, places: dict[str, Place]) -> dict[tuple[str, str], str]:
     """Split and name of each clip that faces were taken from → its emotion; empty if none were.
 
     A clip's name can come again in another split.
@@ -135,7 +143,7 @@ def _guess(folders: set[str], clips: dict[tuple[str, str], str]) -> str:
     return "identities" if "" not in folders and len(folders) > 1 else "photos"
 
 
-def _clip_row(name: str, place: _Place, clips: dict[tuple[str, str], str]) -> FaceRow:
+def _clip_row(name: str, place: Place, clips: dict[tuple[str, str], str]) -> FaceRow:
     clip = (place.split, place.folder)
     known = clip in clips
     return FaceRow(
@@ -152,7 +160,7 @@ def _emotion(path: Path, folder: str) -> str:
     return "" if is_other_label(folder) else emotion_from_label(folder, where=f"{path}, folder")
 
 
-def _class_row(name: str, place: _Place, emotions: dict[str, str]) -> FaceRow:
+def _class_row(name: str, place: Place, emotions: dict[str, str]) -> FaceRow:
     film = _FILM.match(Path(name).stem)
     label = emotions[place.folder]
     return FaceRow(
