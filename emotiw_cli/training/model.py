@@ -311,7 +311,9 @@ def _write_files(
 
 
 def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.ndarray) -> None:
-    """Write ``validation.npz``: the validation faces, what they are and what they were taken for.
+    """Write ``validation.npz``, what an ensemble's fit reads; of identities no posteriors.
+
+    There are too many identities, and nothing weighs them.
 
     Of identities, which are too many, without posteriors and targets.
 
