@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -274,10 +275,16 @@ def pages(measured: dict[str, Any], assumed: Assumed, nodes: Sequence[int]) -> s
         "",
         "## Estimated",
         "",
-        f"Not measured: a GPU that sustains {assumed.flops / 1e12:g} TFLOP/s in bf16 with "
-        f"{assumed.gpu_cores} cores beside it; eight GPUs at {assumed.shared:.0%} of eight times "
-        f"one; CPU nodes of {assumed.node_cores} cores with {assumed.network * 8 / 1e9:g} Gbit/s "
-        f"between them; cores {assumed.speed:g} times as fast as the one here; disks that keep up.",
+        textwrap.fill(
+            f"Not measured: a GPU that sustains {assumed.flops / 1e12:g} TFLOP/s in bf16 with "
+            f"{assumed.gpu_cores} cores beside it; eight GPUs at {assumed.shared:.0%} of eight "
+            f"times one; CPU nodes of {assumed.node_cores} cores with "
+            f"{assumed.network * 8 / 1e9:g} Gbit/s between them; cores {assumed.speed:g} times as "
+            "fast as the one here; disks that keep up. Eight GPUs have "
+            f"{assumed.batch} faces each: with {assumed.batch} in all, sending and applying the "
+            "gradients would take longer than computing them.",
+            100,
+        ),
         "",
     ]
     columns = ["one GPU", "8 GPUs", *(f"{n} CPU nodes" if n > 1 else "1 CPU node" for n in nodes)]
