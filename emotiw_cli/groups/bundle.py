@@ -24,7 +24,9 @@ from emotiw_cli.groups.layout import CLASSES
 from emotiw_cli.groups.schema import DIGEST, SCENE_FILE, SPEC, GroupSpec
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
-SHIPPED: dict[str, str] = {}
+SHIPPED: dict[str, str] = {
+    "groups-1": "e4cdfd5b21d496727cab3918461b334cc4f590efb84a044d7813ccbd3e332b91",
+}
 """Group bundles that come with the package: name → SHA-256 of its ``groups.json``."""
 
 DEFAULT = "default"
@@ -63,6 +65,8 @@ class GroupBundle:
     folder : where it lies.
     spec : what it says of itself.
     faces : the bundle that describes the faces.
+    forests : of the members that read faces.
+    scene : reads a whole picture, or None.
     """
 
     def __init__(
@@ -74,7 +78,7 @@ class GroupBundle:
         scene: Scene | None = None,
     ) -> None:
         self.folder, self.spec, self.faces = folder, spec, faces
-        self._forests, self._scene = forests, scene
+        self.forests, self.scene = forests, scene
 
     def read(
         self, aligned: Sequence[np.ndarray], points: np.ndarray, scene: np.ndarray
@@ -116,16 +120,16 @@ class GroupBundle:
         found = np.full((len(self.spec.members), len(crowds), len(CLASSES)), np.nan)
         for place, member in enumerate(self.spec.members):
             if self.spec.fusion.parts[place] == "scene":
-                if self._scene is not None:
-                    found[place] = self._scene(scene)
+                if self.scene is not None:
+                    found[place] = self.scene(scene)
             elif member == LANDMARKS:
-                each = self._forests[member].posteriors(landmarks)
+                each = self.forests[member].posteriors(landmarks)
                 sums = [each[crowd].sum(axis=0) if len(crowd) else np.nan for crowd in crowds]
                 found[place] = np.array([np.broadcast_to(row, len(CLASSES)) for row in sums])
             else:
                 pool = mean_over_faces if member == POSTERIOR else over_faces
                 rows = np.stack([pool(described[member][crowd]) for crowd in crowds])
-                found[place] = self._forests[member].posteriors(rows)
+                found[place] = self.forests[member].posteriors(rows)
         return found
 
 
