@@ -82,7 +82,7 @@ def predict_command(
     detector: Annotated[
         Literal["hog", "hog-haar", "yunet"] | None,
         typer.Option(
-            show_default="hog",
+            show_default="hog; with --group that of its bundle",
             help="What finds faces in pictures. hog: upright faces from some forty pixels; "
             "hog-haar: always enlarged, then a Haar cascade; yunet: a small net, for small or "
             "turned faces too.",
@@ -141,10 +141,10 @@ def predict_command(
     if csv is None and json is None and not terminal:
         csv = STANDARD_OUTPUT
     _check_outputs(csv, json)
-    if detector is not None and (group or camera is not None):
-        raise typer.BadParameter(
-            "--detector is for photos; a group bundle and --camera have theirs."
-        )
+    if camera is not None and detector is not None:
+        raise typer.BadParameter("--detector is for photos, not for --camera.")
+    if camera is not None and group:
+        raise typer.BadParameter("--group is for photos, not for --camera.")
     if camera is not None:
         from emotiw_cli.commands._camera import predict_camera_verb
 
@@ -193,6 +193,7 @@ def predict_command(
                 json=json,
                 draw=draw,
                 bundle=bundle,
+                detector=detector,
                 work=work,
                 workers=workers or processors.available(),
                 terminal=terminal,

@@ -274,7 +274,7 @@ def test_a_full_disk_is_one_sentence(place: Path, tiny_bundle: Path, small_disk:
     assert list((small_disk / "drawn").iterdir()) == []
 
 
-@pytest.mark.parametrize("words", [("--group", "blank.png"), ("--camera", "0"), ("a.mp4",)])
+@pytest.mark.parametrize("words", [("--camera", "0"), ("a.mp4",)])
 def test_a_detector_is_named_for_photos_alone(
     place: Path, tiny_bundle: Path, words: tuple[str, ...]
 ) -> None:
