@@ -27,7 +27,20 @@ from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-KINDS = ("faces", "codes", "models", "voices", "tubes", "modules", "bundles")
+KINDS = (
+    "faces",
+    "codes",
+    "models",
+    "voices",
+    "tubes",
+    "modules",
+    "groups",
+    "features",
+    "forests",
+    "scenes",
+    "group-bundles",
+    "bundles",
+)
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
@@ -35,6 +48,11 @@ _MAKERS = {
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
     "tubes": "emotiw clips tubes SOURCE --name {name}",
     "modules": "emotiw clips train faces TUBES --name {name}` or `emotiw clips fuse …",
+    "groups": "emotiw groups faces SOURCE --name {name}",
+    "features": "emotiw groups features {name}",
+    "forests": "emotiw groups train forests FEATURES --name {name}",
+    "scenes": "emotiw groups train scene GROUPS --name {name}",
+    "group-bundles": "emotiw groups fuse MEMBER… --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (
@@ -223,6 +241,11 @@ def open_artefact(work: Path, kind: str, name: str) -> Artefact:
 def reference(artefact: Artefact) -> dict[str, str]:
     """What a manifest records of an input artefact."""
     return {"kind": artefact.kind, "name": artefact.name, "digest": artefact.digest}
+
+
+def file_reference(path: Path) -> dict[str, str]:
+    """What a manifest records of an input file."""
+    return {"kind": "file", "name": path.name, "digest": sha256(path)}
 
 
 def check_fresh(artefact: Artefact, work: Path) -> None:

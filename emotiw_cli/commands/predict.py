@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ from emotiw_cli.errors import INTERRUPTED, InputError
 if TYPE_CHECKING:
     from emotiw_cli.bundle.result import FacePrediction
     from emotiw_cli.clips.result import ClipPrediction
+    from emotiw_cli.groups.result import GroupPrediction
 
 TABLE_ROWS = 100
 """A terminal shows no more rows than this; a file keeps them all."""
@@ -56,6 +57,10 @@ def predict_command(
         bool,
         typer.Option("--detect/--no-detect", help="Look for faces, or take each picture for one."),
     ] = True,
+    group: Annotated[
+        bool,
+        typer.Option("--group", help="Read each picture as a group: negative, neutral, positive."),
+    ] = False,
     bundle: Annotated[
         str,
         typer.Option(metavar="NAME|DIR", help="The bundle that answers: its name or its folder."),
@@ -74,6 +79,14 @@ def predict_command(
         int | None,
         typer.Option(min=1, help="Processes for many pictures.", show_default="one per core"),
     ] = None,
+    detector: Annotated[
+        Literal["hog", "hog-haar", "yunet"],
+        typer.Option(
+            help="What finds faces in pictures. hog: upright faces from some forty pixels; "
+            "hog-haar: always enlarged, then a Haar cascade; yunet: a small net, for small or "
+            "turned faces too."
+        ),
+    ] = "hog",
     work: Annotated[Path, typer.Option(help="Workspace that named bundles lie in.")] = Path("work"),
 ) -> None:
     """Read the emotion of every face in photos or clips.
@@ -97,6 +110,14 @@ def predict_command(
     --bundle, reads a clip's faces alone. --draw writes an MP4 with the clip's sound and a plot of
     the emotions over time. The real-time factor printed at the end is the time it took to read
     over the length of the clips.
+
+    With --group a picture gets one answer, negative, neutral or positive, from a group bundle. The
+    columns are path, status, part, face, x, y, width, height, negative, neutral, positive,
+    emotion, confidence, share: a row with the part group for each picture and one with the part
+    face for each of its faces, with what the bundle would say of that face alone and its share: by
+    how much the probability of the group's answer would fall without it. Where no face is found
+    the status is no_face, and the answer is that of the whole image if the bundle reads it, else
+    the mix of the labels it learned from.
 
     --camera N shows the camera's picture with the faces in a window, where there is a display, and
     prints a line a second for each; into a pipe or with --csv a row with the part step for each
@@ -134,6 +155,10 @@ def predict_command(
 
         if not detect:
             raise typer.BadParameter("--no-detect is for pictures; faces are followed in clips.")
+        if detector != "hog":
+            raise typer.BadParameter("--detector is for pictures; clips are read with hog.")
+        if group:
+            raise typer.BadParameter("--group is for pictures, not for clips.")
         clips: list[ClipPrediction] = []
         with _stopping(clips, entries, "clips", csv, json):
             predict_clips_verb(
@@ -148,11 +173,31 @@ def predict_command(
                 terminal=terminal,
             )
         return
+    if group:
+        from emotiw_cli.commands._groups import predict_groups_verb
+
+        if not detect:
+            raise typer.BadParameter("--group looks for faces; leave --no-detect out.")
+        groups: list[GroupPrediction] = []
+        with _stopping(groups, entries, "pictures", csv, json):
+            predict_groups_verb(
+                entries,
+                groups,
+                csv=csv,
+                json=json,
+                draw=draw,
+                bundle=bundle,
+                work=work,
+                workers=workers or processors.available(),
+                terminal=terminal,
+            )
+        return
     predictions = predict_paths(
         entries,
         bundle,
         work=work,
         detect=detect,
+        detector=detector,
         workers=workers or processors.available(),
         draw=draw,
     )

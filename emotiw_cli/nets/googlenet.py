@@ -7,11 +7,13 @@ and without the auxiliary heads, 13,378,280 with them.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emotiw_cli.nets.classifier import Classifier, initialise
+from emotiw_cli.nets.classifier import Classifier, is_head
 from emotiw_cli.nets.layers import Dropout, LocalResponseNorm
 
 # Channels of the 1×1; of the 3×3, reduced and full; of the 5×5; of the pool's projection.
@@ -82,6 +84,19 @@ class Auxiliary(nn.Module):
         return self.head(self.dropout(F.relu(self.fc(torch.flatten(x, 1)))))
 
 
+def _initialise(net: nn.Module) -> None:
+    """BVLC's first values, in place: weights even within ±√(3 / inputs), biases .2, heads' zero.
+
+    He's, by outputs, grow through the reducing convolutions: logits would begin in the thousands.
+    """
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            bound = math.sqrt(3 / module.weight[0].numel())
+            nn.init.uniform_(module.weight, -bound, bound)
+            assert module.bias is not None
+            nn.init.constant_(module.bias, 0.0 if is_head(f"{name}.bias") else 0.2)
+
+
 class GoogLeNet(Classifier):
     """The net; in training mode it returns three logits, the auxiliary heads' last.
 
@@ -126,7 +141,7 @@ class GoogLeNet(Classifier):
         self.aux2 = Auxiliary(528, classes)
         self.dropout = Dropout(0.4)
         self.head = nn.Linear(1024, classes)
-        initialise(self)
+        _initialise(self)
 
     def body(self, x: Tensor) -> Tensor:
         """(n, 3, 224, 224) float32 → (n, 1024) float32, globally averaged."""

@@ -59,7 +59,7 @@ def pretrain(
 
 def identity_task(faces: FaceSet, seed: int) -> Task:
     """Identities as classes: those with a training face, sorted by name."""
-    places = [place for place in range(len(faces)) if faces.row(place).label]
+    places = [place for place in range(len(faces)) if faces.identity(place)]
     held_out = [place for place in places if faces.row(place).split == "validation"]
     if not held_out:
         held_out = _hold_out(faces, places, seed)
@@ -67,15 +67,15 @@ def identity_task(faces: FaceSet, seed: int) -> Task:
     training = [
         place for place in places if place not in kept and faces.row(place).split in ("train", "")
     ]
-    classes = tuple(sorted({faces.row(place).label for place in training}))
+    classes = tuple(sorted({faces.identity(place) for place in training}))
     if len(classes) < 2:
         raise InputError(
             "pretrain needs faces of at least two identities: a folder per person, or labels."
         )
     number = {label: index for index, label in enumerate(classes)}
-    validation = [place for place in held_out if faces.row(place).label in number]
-    labels = np.array([number[faces.row(place).label] for place in validation], np.int64)
-    targets = np.eye(len(classes))[[number[faces.row(place).label] for place in training]]
+    validation = [place for place in held_out if faces.identity(place) in number]
+    labels = np.array([number[faces.identity(place)] for place in validation], np.int64)
+    targets = np.eye(len(classes))[[number[faces.identity(place)] for place in training]]
 
     def look(net: nn.Module, inputs: Tensor) -> Tensor:
         features = net.features(inputs)  # type: ignore[operator]
@@ -111,7 +111,7 @@ def _hold_out(faces: FaceSet, places: list[int], seed: int) -> list[int]:
     """A tenth of each identity's faces, drawn by `seed`; none of those with a single face."""
     by_label: dict[str, list[int]] = {}
     for place in places:
-        by_label.setdefault(faces.row(place).label, []).append(place)
+        by_label.setdefault(faces.identity(place), []).append(place)
     random = np.random.default_rng(seed)
     held: list[int] = []
     for label in sorted(by_label):
