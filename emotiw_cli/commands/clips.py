@@ -98,8 +98,9 @@ def train(
     was trained on by fits without them) for `emotiw clips fuse`, and figures for each other split.
 
     audio: WORK/voices/NAME gets the module, with the standardisation of its input inside, and a
-    manifest with accuracy and unweighted average recall and their intervals. Labels that are none
-    of the seven emotions are left out and counted. A run that was killed begins again.
+    manifest with accuracy and unweighted average recall and their intervals, of the speech as it is
+    and as if recorded elsewhere. Labels that are none of the seven emotions are left out and
+    counted. A run that was killed begins again.
     """
     from emotiw_cli.commands._console import print_json, progress, say, table
 
