@@ -12,7 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 BUNDLE ?= default
-.PHONY: help demo test lint bench accuracy lock clean
+.PHONY: help demo test lint bench accuracy replicate lock clean
 
 help: ## say what there is (default)
 	@echo 'emotiw: make TARGET, where TARGET is'
@@ -35,6 +35,9 @@ bench: $(VENV)/dev.stamp ## measure speed, each against its yardstick, and robus
 
 accuracy: $(VENV)/dev.stamp ## measure BUNDLE anew on all validation faces into docs/accuracy.md
 	$(BIN)/python benchmarks/accuracy.py --bundle $(BUNDLE)
+
+replicate: $(VENV)/dev.stamp ## test the papers' claims on a contest-sized set into docs/replication.md
+	$(BIN)/python benchmarks/replication.py
 
 lock: $(BIN)/python ## find the newest versions that fit together and write requirements.lock
 	env -u PIP_CONSTRAINT -u PIP_BUILD_CONSTRAINT $(BIN)/python scripts/lock.py

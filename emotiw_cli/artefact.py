@@ -38,7 +38,6 @@ KINDS = (
     "features",
     "forests",
     "scenes",
-    "group-bundles",
     "bundles",
 )
 _MAKERS = {
@@ -52,7 +51,6 @@ _MAKERS = {
     "features": "emotiw groups features {name}",
     "forests": "emotiw groups train forests FEATURES --name {name}",
     "scenes": "emotiw groups train scene GROUPS --name {name}",
-    "group-bundles": "emotiw groups fuse MEMBER… --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (

@@ -48,7 +48,16 @@ def toy_features(
     groups.mkdir(parents=True)
     write_index(groups / INDEX, rows)
     made_from = write_manifest(
-        groups, "groups", parameters={"detector": "hog-haar"}, inputs=[], outputs=[INDEX]
+        groups,
+        "groups",
+        parameters={
+            "detector": "hog-haar",
+            "size": [16, 16],
+            "detail": None,
+            "inputs_per_shard": 16,
+        },
+        inputs=[],
+        outputs=[INDEX],
     )
     folder = work / "features" / name
     folder.mkdir(parents=True)

@@ -60,8 +60,14 @@ def compose(
 
 
 def train(
-    what: Annotated[Literal["forests"], typer.Argument(help="What to train.")],
-    source: Annotated[str, typer.Argument(help="Features, as `groups features` wrote them.")],
+    what: Annotated[Literal["forests", "scene"], typer.Argument(help="What to train.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="For forests: features, from `groups features`; for a scene net: groups, from "
+            "`groups faces`."
+        ),
+    ],
     name: Annotated[str, typer.Option("--name", help="Name of what to write.")],
     preset: Annotated[
         Literal["paper", "small"],
@@ -89,6 +95,22 @@ def train(
         ),
     ] = "",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the forests' draws.")] = 0,
+    net: Annotated[
+        str, typer.Option("--net", help="Of a scene net: any net of the registry; vgg16 published.")
+    ] = "efficientnet_lite0",
+    init: Annotated[
+        str | None,
+        typer.Option(
+            "--init", help="Of a scene net: initial weights, a model of the workspace or a file."
+        ),
+    ] = None,
+    side: Annotated[
+        int, typer.Option("--side", min=32, help="Of a scene net: side of its input, px.")
+    ] = 224,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Of a scene net.")] = 20,
+    learning_rate: Annotated[
+        float, typer.Option("--lr", min=0, help="Of a scene net, for Adagrad.")
+    ] = 1e-4,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Threads; 0: one per processor.")
     ] = 0,
@@ -98,17 +120,32 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
 ) -> None:
-    """Train forests on the features of labelled group photos.
+    """Train forests on features of labelled group photos, or a net on the whole photos.
 
-    Writes WORK/forests/NAME: one-vs-rest random forests, one for each embedding, one on the mean
-    of the faces' posteriors and one on landmarks that sees a face at a time, as arrays that run
-    without scikit-learn; what they say of the validation photos; and curve.csv, their accuracy
-    and size by the number of trees. Photos of the splits train and validation are needed.
+    forests writes WORK/forests/NAME: one-vs-rest random forests, one for each embedding, one on the
+    mean of the faces' posteriors and one on landmarks that sees a face at a time, as arrays that
+    run without scikit-learn; what they say of the validation photos; and curve.csv, their
+    accuracy and size by the number of trees. A run that was killed begins again.
 
-    A run that was killed begins again.
+    scene writes WORK/scenes/NAME: a net with a layer of 256 ReLU and three logits, trained by the
+    published recipe, and what it says of the validation photos. A killed run goes on after its last
+    epoch.
+
+    Photos of the splits train and validation are needed.
     """
     import importlib.util
 
+    if what == "scene":
+        _train_scene(
+            work,
+            source,
+            name,
+            {"net": net, "init": init, "side": side, "epochs": epochs, "seed": seed}
+            | {"learning_rate": learning_rate},
+            overwrite,
+            as_json,
+        )
+        return
     if importlib.util.find_spec("sklearn") is None:
         raise MissingDependencyError(
             "training needs scikit-learn; install it with `pip install 'emotiw[train]'`."
@@ -140,6 +177,32 @@ def train(
     else:
         lines = {name: figures_line(one) for name, one in made.manifest["metrics"].items()}
         table("Trained", {**summary, **lines})
+
+
+def _train_scene(
+    work: Path, source: str, name: str, plan: Mapping[str, Any], overwrite: bool, as_json: bool
+) -> None:
+    from emotiw_cli.commands._console import print_json, progress, table
+    from emotiw_cli.commands._training import require_training
+
+    require_training()
+    from emotiw_cli.groups.scene import ScenePlan, make_scene
+
+    with progress("epochs", plan["epochs"], quiet=as_json) as bar:
+        made = make_scene(
+            work,
+            source,
+            name,
+            ScenePlan(**plan),
+            overwrite=overwrite,
+            on_epoch=lambda done, total, text: bar.update(done, total, text),
+        )
+    summary = {"scene": str(made.folder), **made.manifest["counts"]}
+    figures = made.manifest["metrics"]["scene"]
+    if as_json:
+        print_json({**summary, **figures})
+    else:
+        table("Trained", {**summary, "validation figures": figures_line(figures)})
 
 
 def fuse(
@@ -185,7 +248,7 @@ def fuse(
     the fused are cross-validated, each with a 95 % bootstrap interval; weights and what is chosen
     with them are fitted without the photos they are measured on.
 
-    With --name, WORK/group-bundles/NAME gets the members that have a weight, their weights, and
+    With --name, WORK/bundles/NAME gets the members that have a weight, their weights, and
     MODEL_CARD.md, for `emotiw predict --group --bundle NAME`.
     """
     from emotiw_cli.commands._console import print_json, table
@@ -230,6 +293,66 @@ def fuse(
     lines["weights"] = ", ".join(f"{member} {weight:.3f}" for member, weight in weights.items())
     lines["temperature"] = fusion.temperature
     table("Fused", lines)
+
+
+def evaluate(
+    bundle: Annotated[
+        str, typer.Argument(help="A group bundle: default, a name in the workspace, or its folder.")
+    ],
+    features: Annotated[
+        str, typer.Argument(help="Features of labelled photos, as `groups features` wrote them.")
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option("--split", help="Measure on this split alone, such as validation or test."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder for the report.",
+            show_default="WORK/evaluations/BUNDLE-on-FEATURES[-SPLIT]",
+        ),
+    ] = None,
+    allow_seen: Annotated[
+        bool, typer.Option("--allow-seen", help="Measure even on photos that were trained on.")
+    ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
+    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+) -> None:
+    """Measure a group bundle on labelled group photos.
+
+    Writes metrics.json and predictions.csv, one row per photo. Figures are of the photos with a
+    face and of all; one without a face is answered by the whole image, or by the mix of the labels
+    the bundle learned from. Photos that were trained on are refused (exit code 5).
+    """
+    from emotiw_cli.commands._console import print_json, table
+    from emotiw_cli.groups.bundle import load_group_bundle
+    from emotiw_cli.groups.evaluate import evaluate_group, write_group_evaluation
+    from emotiw_cli.groups.features import Features
+
+    loaded = load_group_bundle(bundle, work=work)
+    read = Features.open(work, features)
+    found = evaluate_group(loaded, read, work, split=split, allow_seen=allow_seen, seed=seed)
+    parts = [f"{loaded.folder.name}-on-{features}", *([split] if split else [])]
+    folder = out or work / "evaluations" / "-".join(parts)
+    write_group_evaluation(folder, found)
+    figures = found.figures
+    if as_json:
+        print_json({"report": str(folder), **figures})
+        return
+    counts = figures["counts"]
+    lines = {
+        "report": str(folder),
+        "photos": f"{counts['photos']}, {counts['with_faces']} with a face",
+        "with_faces": figures_line(figures["with_faces"]),
+        "all": figures_line(figures["all"]),
+        "recall": figures["all"]["recall"],
+    }
+    if counts["chosen_on"]:
+        lines["chosen_on"] = f"{counts['chosen_on']} of the photos were used to fit the weights"
+    table("Evaluated", lines)
 
 
 def figures_line(figures: Mapping[str, Any]) -> str:

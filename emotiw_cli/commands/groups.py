@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from emotiw_cli.commands._group_models import compose, fuse, train
+from emotiw_cli.commands._group_models import compose, evaluate, fuse, train
 
 Detector = Literal["hog-haar", "hog", "yunet"]
 
@@ -197,4 +197,5 @@ SUB_VERBS = {
     "features": features,
     "train": train,
     "fuse": fuse,
+    "evaluate": evaluate,
 }

@@ -13,7 +13,7 @@ import numpy as np
 from emotiw_cli.bundle.fusion import normalise, softmax
 from emotiw_cli.bundle.load import find_bundle, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
-from emotiw_cli.bundle.schema import DIGEST, SPEC
+from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.verified import check, read_verified
 from emotiw_cli.errors import ArtefactError, TamperedError
 from emotiw_cli.groups.describe import over_faces
@@ -21,11 +21,13 @@ from emotiw_cli.groups.forest import Forest
 from emotiw_cli.groups.forests import FORESTS, LANDMARKS, POSTERIOR, read_forests
 from emotiw_cli.groups.landmarks import distances
 from emotiw_cli.groups.layout import CLASSES
-from emotiw_cli.groups.schema import KIND, SCENE_FILE, GroupSpec
+from emotiw_cli.groups.schema import DIGEST, SCENE_FILE, SPEC, GroupSpec
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
-SHIPPED: dict[str, str] = {}
-"""Group bundles that come with the package: name → SHA-256 of its ``bundle.json``."""
+SHIPPED: dict[str, str] = {
+    "groups-1": "e4cdfd5b21d496727cab3918461b334cc4f590efb84a044d7813ccbd3e332b91",
+}
+"""Group bundles that come with the package: name → SHA-256 of its ``groups.json``."""
 
 DEFAULT = "default"
 DEFAULT_NAME = "groups-1"
@@ -63,6 +65,8 @@ class GroupBundle:
     folder : where it lies.
     spec : what it says of itself.
     faces : the bundle that describes the faces.
+    forests : of the members that read faces.
+    scene : reads a whole picture, or None.
     """
 
     def __init__(
@@ -74,7 +78,7 @@ class GroupBundle:
         scene: Scene | None = None,
     ) -> None:
         self.folder, self.spec, self.faces = folder, spec, faces
-        self._forests, self._scene = forests, scene
+        self.forests, self.scene = forests, scene
 
     def read(
         self, aligned: Sequence[np.ndarray], points: np.ndarray, scene: np.ndarray
@@ -116,16 +120,16 @@ class GroupBundle:
         found = np.full((len(self.spec.members), len(crowds), len(CLASSES)), np.nan)
         for place, member in enumerate(self.spec.members):
             if self.spec.fusion.parts[place] == "scene":
-                if self._scene is not None:
-                    found[place] = self._scene(scene)
+                if self.scene is not None:
+                    found[place] = self.scene(scene)
             elif member == LANDMARKS:
-                each = self._forests[member].posteriors(landmarks)
+                each = self.forests[member].posteriors(landmarks)
                 sums = [each[crowd].sum(axis=0) if len(crowd) else np.nan for crowd in crowds]
                 found[place] = np.array([np.broadcast_to(row, len(CLASSES)) for row in sums])
             else:
                 pool = mean_over_faces if member == POSTERIOR else over_faces
                 rows = np.stack([pool(described[member][crowd]) for crowd in crowds])
-                found[place] = self._forests[member].posteriors(rows)
+                found[place] = self.forests[member].posteriors(rows)
         return found
 
 
@@ -144,7 +148,7 @@ def load_group_bundle(
     Parameters
     ----------
     name_or_path : ``default``, the name of a shipped group bundle or of one in
-        ``work/group-bundles``, or a folder.
+        ``work/bundles``, or a folder.
     work : the workspace.
 
     Raises
@@ -158,7 +162,7 @@ def load_group_bundle(
     folder = find_group_bundle(name_or_path, work)
     spec, contents = _verified(folder)
     at = find_bundle(spec.faces, work)
-    if hashlib.sha256((at / SPEC).read_bytes()).hexdigest() != spec.faces_digest:
+    if hashlib.sha256((at / STILL_SPEC).read_bytes()).hexdigest() != spec.faces_digest:
         raise TamperedError(
             f"{at} is not the bundle of faces that {folder} was made with; restore that, or make "
             "the group bundle again with `emotiw groups fuse`."
@@ -182,7 +186,7 @@ def find_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Pa
     name = DEFAULT_NAME if text == DEFAULT else text
     if name in SHIPPED:
         return SHIPPED_FOLDER / name
-    made = work / KIND / name
+    made = work / "bundles" / name
     for folder in (made, Path(text)):
         if folder.is_dir():
             return folder
@@ -192,6 +196,11 @@ def find_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Pa
         f"there is no group bundle {text!r} ({known}); give a name, a bundle's folder, or make one "
         "with `emotiw groups fuse`."
     )
+
+
+def is_group_bundle(folder: Path) -> bool:
+    """Whether `folder` is a group bundle's."""
+    return (folder / SPEC).is_file()
 
 
 def verify_group_bundle(folder: Path) -> GroupSpec:
@@ -205,8 +214,8 @@ def _verified(folder: Path) -> tuple[GroupSpec, dict[str, bytes]]:
         recorded = (folder / DIGEST).read_text(encoding="ascii").split()[0]
     except (OSError, ValueError, IndexError) as error:
         raise ArtefactError(
-            f"{folder} is not a whole group bundle ({SPEC} and {DIGEST} are needed); copy it again "
-            "or make it again with `emotiw groups fuse`."
+            f"{folder} is not a whole group bundle ({SPEC} and {DIGEST} are needed); name another, "
+            "or make it with `emotiw groups fuse`."
         ) from error
     shipped = folder.parent == SHIPPED_FOLDER
     check(folder / SPEC, content, SHIPPED.get(folder.name, recorded) if shipped else recorded)

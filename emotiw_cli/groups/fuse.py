@@ -27,7 +27,7 @@ from emotiw_cli.artefact import (
     write_json,
     write_manifest,
 )
-from emotiw_cli.bundle.schema import CARD, DIGEST, SEEN, SPEC
+from emotiw_cli.bundle.schema import CARD, SEEN
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.groups.bundle import verify_group_bundle
@@ -38,10 +38,11 @@ from emotiw_cli.groups.forest import Forest, normalise_known
 from emotiw_cli.groups.forests import FORESTS, read_forests, write_forests
 from emotiw_cli.groups.fusion import GroupFusion
 from emotiw_cli.groups.outputs import OUTPUTS, Outputs, joined
-from emotiw_cli.groups.schema import KIND, SCENE_FILE, GroupSpec
+from emotiw_cli.groups.schema import DIGEST, SCENE_FILE, SPEC, GroupSpec
 from emotiw_cli.groups.train import groups_of
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
+BUNDLES = "bundles"
 FOREST_KIND, SCENE_KIND = "forests", "scenes"
 
 
@@ -148,7 +149,7 @@ def make_group_bundle(
     about: str = "",
     overwrite: bool = False,
 ) -> Artefact:
-    """Weigh members of the workspace and write ``WORK/group-bundles/NAME``.
+    """Weigh members of the workspace and write ``WORK/bundles/NAME``.
 
     Members without a weight are left out. A bundle of the same members and options that is there
     already is returned as it is.
@@ -184,10 +185,10 @@ def make_group_bundle(
         "version": version,
         "about": about,
     }
-    folder = folder_of(work, KIND, name)
+    folder = folder_of(work, BUNDLES, name)
     with exclusive(folder):
         if (folder / MANIFEST).is_file() and not overwrite:
-            made = open_artefact(work, KIND, name)
+            made = open_artefact(work, BUNDLES, name)
             if made.manifest["inputs"] == inputs and made.manifest["parameters"] == parameters:
                 return made
             raise ArtefactError(
@@ -299,7 +300,7 @@ def _write(
     verify_group_bundle(folder)
     return write_manifest(
         folder,
-        KIND,
+        BUNDLES,
         parameters=parameters,
         inputs=inputs,
         outputs=[*complete.files, SPEC, DIGEST],

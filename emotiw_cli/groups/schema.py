@@ -1,4 +1,4 @@
-"""``bundle.json`` of a group bundle: what it says of itself, as dataclasses."""
+"""``groups.json``: what a group bundle says of itself, as dataclasses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from emotiw_cli.groups.layout import CLASSES
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
 SCHEMA = 1
-KIND = "group-bundles"
+SPEC = "groups.json"
+"""The specification; it records the SHA-256 of the other files of the bundle."""
+DIGEST = "groups.sha256"
 SCENE_FILE = "scene.onnx"
 
 
@@ -49,9 +51,8 @@ class GroupSpec:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """As a dictionary of JSON values: the content of ``bundle.json``."""
+        """As a dictionary of JSON values: the content of ``groups.json``."""
         return {
-            "kind": KIND,
             "schema": SCHEMA,
             "name": self.name,
             "version": self.version,
@@ -76,8 +77,6 @@ class GroupSpec:
             If it is something else, of another schema, or inconsistent; `where` names the file.
         """
         try:
-            if content["kind"] != KIND:
-                raise ValueError("it is a bundle of another kind")
             if content["schema"] != SCHEMA:
                 raise ValueError(f"schema {content['schema']}, this emotiw reads {SCHEMA}")
             if tuple(content["classes"]) != CLASSES:

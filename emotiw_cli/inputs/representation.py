@@ -3,6 +3,7 @@
 ``rgb``, ``grey``, or LBP codes in the colours of a palette, such as ``cyclic-10``: codes of
 radius 10, cyclic palette. ``cyclic-10-compat255`` draws code 255 in the colour of code 254, as
 everything the authors of Levi & Hassner 2015 (doi:10.1145/2818346.2830587) trained on does.
+``shuffled1-10`` to ``shuffled9-10`` are controls: the cyclic palette's colours dealt at random.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from emotiw_cli.errors import InputError
 from emotiw_cli.lbp.codes import lbp_codes, mirror_codes, to_grey
 from emotiw_cli.lbp.palettes import apply_palette, palette
 
-_MAPPED = re.compile(r"(regular|cyclic|circular)-(\d+)(-compat255)?")
+_MAPPED = re.compile(r"(regular|cyclic|circular|shuffled[1-9])-(\d+)(-compat255)?")
 
 
 @dataclass(frozen=True)

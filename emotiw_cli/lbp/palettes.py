@@ -23,6 +23,10 @@ SHA256 = {
 }
 """Of the 768 bytes of each palette."""
 
+SHUFFLED = tuple(f"shuffled{number}" for number in range(1, 10))
+"""The cyclic palette's colours dealt to the codes at random, nine deals: palettes that no distance
+stands behind, to tell what the distances of the others are worth."""
+
 _FILE = Path(__file__).with_name("palettes.npz")
 
 
@@ -32,7 +36,7 @@ def palette(metric: str, *, compat_255: bool = False) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    metric : {"regular", "cyclic", "circular"}
+    metric : {"regular", "cyclic", "circular"}, or one of :data:`SHUFFLED`
         See :mod:`emotiw_cli.lbp.distances`.
     compat_255 : bool
         Draw code 255 in the colour of code 254, as the authors' released models expect: their code
@@ -54,16 +58,30 @@ def palette(metric: str, *, compat_255: bool = False) -> NDArray[np.uint8]:
     ----------
     G. Levi and T. Hassner, ICMI 2015, doi:10.1145/2818346.2830587.
     """
+    colours: NDArray[np.uint8]
+    if metric in SHUFFLED:
+        colours = palette("cyclic")[_deal(metric)]
+        if compat_255:
+            colours[255] = colours[254]
+        colours.flags.writeable = False
+        return colours
     if metric not in SHA256:
         raise InputError(f"There is no LBP metric {metric!r}; use one of {', '.join(SHA256)}.")
     with np.load(_FILE, allow_pickle=False) as palettes:
-        colours: NDArray[np.uint8] = palettes[metric]
+        colours = palettes[metric]
     if hashlib.sha256(colours.tobytes()).hexdigest() != SHA256[metric]:
         raise TamperedError(f"{_FILE} is not as it was shipped; install emotiw again.")
     if compat_255:
         colours[255] = colours[254]
     colours.flags.writeable = False
     return colours
+
+
+def _deal(name: str) -> list[int]:
+    """The codes in an order drawn by SHA-256, the same with every version of every library."""
+    return sorted(
+        range(256), key=lambda code: hashlib.sha256(f"{name} {code}".encode()).hexdigest()
+    )
 
 
 def apply_palette(codes: NDArray[np.uint8], colours: NDArray[np.uint8]) -> NDArray[np.uint8]:

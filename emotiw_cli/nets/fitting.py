@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Literal
 
@@ -102,8 +103,9 @@ def nets_that_fit(tensors: Mapping[str, Tensor]) -> list[str]:
     return [name for name in NETS if not fit_tensors(empty_net(name, 1), tensors).faults]
 
 
+@cache
 def empty_net(name: str, classes: int) -> Classifier:
-    """The net called `name` without storage: names and shapes alone."""
+    """The net called `name` without storage: names and shapes alone, to be read only."""
     try:
         with torch.device("meta"):
             net = find_net(name).build(classes)

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 from emotiw_cli.nets.classifier import Classifier, is_head
 from emotiw_cli.nets.layers import Dropout, LocalResponseNorm
 
-# Channels of the 1×1; of the 3×3, reduced and full; of the 5×5; of the pool's projection.
-_MODULES = {
+MODULES = {
     "3a": (192, 64, 96, 128, 16, 32, 32),
     "3b": (256, 128, 128, 192, 32, 96, 64),
     "4a": (480, 192, 96, 208, 16, 48, 64),
@@ -28,6 +27,8 @@ _MODULES = {
     "5a": (832, 256, 160, 320, 32, 128, 128),
     "5b": (832, 384, 192, 384, 48, 128, 128),
 }
+"""Channels that go in; of the 1×1; of the 3×3, reduced and full; of the 5×5; of the pool's
+projection."""
 _BRANCHES = {
     "1x1": "one",
     "3x3_reduce": "three_reduce",
@@ -112,7 +113,7 @@ class GoogLeNet(Classifier):
         "conv2/3x3": "conv2",
         **{
             f"inception_{module}/{theirs}": f"inception_{module}.{ours}"
-            for module in _MODULES
+            for module in MODULES
             for theirs, ours in _BRANCHES.items()
         },
         "loss1/conv": "aux1.conv",
@@ -133,7 +134,7 @@ class GoogLeNet(Classifier):
         self.conv2 = nn.Conv2d(64, 192, 3, padding=1)
         self.norm2 = LocalResponseNorm(5, 1e-4, 0.75, 1.0)
         self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
-        for name, channels in _MODULES.items():
+        for name, channels in MODULES.items():
             self.add_module(f"inception_{name}", Inception(*channels))
         self.pool3 = nn.MaxPool2d(3, 2, ceil_mode=True)
         self.pool4 = nn.MaxPool2d(3, 2, ceil_mode=True)

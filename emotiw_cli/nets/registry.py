@@ -87,7 +87,20 @@ def _vgg_s(width: int, pad: int, k: float, end: int) -> Net:
     return _net("vgg_s", "VggS", inputs, width=width, pad=pad, k=k, end=end)
 
 
+def _convnet(kernel: int, *channels: int) -> Net:
+    inputs: dict[str, Any] = {"order": "rgb", "mean": (127.5,) * 3, "scale": 1 / 64}
+    return _net(
+        "convnet",
+        "ConvNet",
+        {**inputs, "resize": 44, "side": 40},
+        kernel=kernel,
+        channels=channels,
+    )
+
+
 NETS: dict[str, Net] = {
+    "convnet.3x3": _convnet(3, 32, 64, 128, 256),
+    "convnet.5x5": _convnet(5, 24, 48, 80, 144),
     "mobilenet_v1": _mobilenet(1.0),
     "mobilenet_v1.050": _mobilenet(0.5),
     "mobilenet_v1.025": _mobilenet(0.25),

@@ -89,8 +89,8 @@ class Origin:
         Raises
         ------
         InputError
-            If the net is not known or takes another size, a file is missing, or the classes are
-            not the seven.
+            If the net is not known or takes another size, a file is missing, a prototxt
+            is given for weights that are not Caffe's, or the classes are not the seven.
         """
         spec = find_net(self.net)
         if sorted(self.classes) != sorted(EMOTIONS):
@@ -101,6 +101,8 @@ class Origin:
         for path, what in ((self.mean, "mean image"), (self.prototxt, "deploy.prototxt")):
             if path is not None and not path.is_file():
                 raise InputError(f"{path} does not exist; give the {what} of the weights.")
+        if self.prototxt is not None and self.weights.suffix != ".caffemodel":
+            raise InputError(f"{self.weights} is no Caffe model; leave --prototxt out.")
         crop = self.crop or spec.side
         spec.check_side(self.net, crop)
         Representation.parse(self.representation)

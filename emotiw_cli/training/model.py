@@ -49,7 +49,8 @@ class Task:
     name : ``identity`` or ``emotion``.
     classes : names of the logits.
     training, validation : numbers of faces in the set.
-    targets : (len(training), C) float, distribution each face is trained towards.
+    targets : what each face is trained towards: (len(training), C) float distributions, or where
+        there are thousands of classes (len(training),) int64, its class.
     better : the figure of `figures` by which weights are kept.
     figures : what `look` gives of the validation faces → figures.
     look : what to take of the net: (net, (k, 3, s, s)) → (k, C …), the posterior first.
@@ -189,7 +190,7 @@ def _train(
         some = np.linspace(0, len(task.training) - 1, min(_UNFOLDING_FACES, len(task.training)))
         examples = np.concatenate([crops(task.training[int(place)])[:1] for place in some])
         loaded = load_initial(net, initial, torch.from_numpy(examples), task.classes)
-    balance = Balance.of(task.targets, recipe)
+    balance = Balance.of(task.targets, recipe, len(task.classes))
     samples = Samples(
         faces,
         task.training,
@@ -310,32 +311,35 @@ def _write_files(
 
 
 def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.ndarray) -> None:
-    """Write ``validation.npz``: the validation faces, what they are and what they were taken for.
+    """Write ``validation.npz``, what an ensemble's fit reads; of identities no posteriors.
+
+    There are too many identities, and nothing weighs them.
 
     Parameters
     ----------
     posterior : (len(task.validation), C) float64.
     """
     rows = [faces.row(place) for place in task.validation]
-    targets = np.zeros((len(rows), len(task.classes)))
-    labels = np.full(len(rows), -1)
-    for number, row in enumerate(rows):
-        if row.label in task.classes:
-            labels[number] = task.classes.index(row.label)
-        target = row.target() if task.name == "emotion" else None
-        if target is not None:
-            targets[number] = target
-        elif labels[number] >= 0:
-            targets[number, labels[number]] = 1
+    numbers = {name: number for number, name in enumerate(task.classes)}
+    arrays: dict[str, Any] = {}
+    if task.name == "emotion":
+        names = [row.label for row in rows]
+        targets = [row.target() for row in rows]
+        blank = np.zeros(len(task.classes))
+        arrays["posteriors"] = posterior
+        arrays["targets"] = np.array([blank if t is None else t for t in targets]).reshape(
+            -1, len(task.classes)
+        )
+    else:
+        names = [faces.identity(place) for place in task.validation]
     with landing_file(folder / "validation.npz") as file:
         np.savez_compressed(
             file,
             rows=np.array([row.row for row in rows], np.int64),
             pixels=np.array([row.pixels for row in rows], "U16"),
             groups=np.array([faces.leak_key(place) for place in task.validation], np.str_),
-            posteriors=posterior,
-            labels=labels,
-            targets=targets,
+            labels=np.array([numbers.get(name, -1) for name in names], np.int64),
+            **arrays,
         )
 
 

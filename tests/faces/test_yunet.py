@@ -48,6 +48,12 @@ def test_a_large_picture_is_reduced_and_its_boxes_are_in_its_own_pixels(
         assert getattr(face, side) / 4 == pytest.approx(getattr(small, side), abs=6)
 
 
+def test_a_face_that_fills_a_large_picture_is_found() -> None:
+    face = single("grace_hopper.jpg", 100)[10:90, 10:90]
+    (found,) = detect_yunet(face.repeat(10, axis=0).repeat(10, axis=1))
+    assert 600 < found.width < 800
+
+
 def test_a_face_that_sticks_out_is_clipped_and_keeps_its_outline(astronaut: np.ndarray) -> None:
     (whole,) = detect_yunet(astronaut)
     middle = whole.x + whole.width // 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from typer.testing import CliRunner
 
 from emotiw_cli.app import app
 from emotiw_cli.artefact import Artefact, open_artefact
+from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import CARD
-from emotiw_cli.errors import ArtefactError, InputError, TamperedError
-from emotiw_cli.groups.bundle import verify_group_bundle
+from emotiw_cli.errors import ArtefactError, InputError, LeakError, TamperedError
+from emotiw_cli.groups.bundle import GroupBundle, verify_group_bundle
+from emotiw_cli.groups.evaluate import evaluate_group, write_group_evaluation
 from emotiw_cli.groups.features import Features
 from emotiw_cli.groups.forests import FORESTS, read_forests
 from emotiw_cli.groups.fuse import make_group_bundle
@@ -164,3 +167,30 @@ def test_outputs_of_others_are_weighed_but_not_bundled(work: Path, tmp_path: Pat
     )
     assert result.exit_code == 3
     assert "leave --name out" in result.stderr
+
+
+def test_evaluate_measures_what_was_not_trained_on(work: Path, tmp_path: Path) -> None:
+    made = make_group_bundle(work, "measured", ["toy"], "equal")
+    spec = verify_group_bundle(made.folder)
+    forests = read_forests(made.folder / FORESTS)
+    loaded = GroupBundle(made.folder, spec, cast(Bundle, None), forests)
+    features = Features.open(work, "toy")
+    with pytest.raises(LeakError, match="trained on 60 of these 105 photos"):
+        evaluate_group(loaded, features, work)
+    found = evaluate_group(loaded, features, work, split="validation")
+    assert found.figures["counts"] == {
+        "photos": 45,
+        "with_faces": 40,
+        "trained_on": 0,
+        "chosen_on": 45,
+    }
+    # Equal weights have nothing to fit but the prior, so this is the bundle's own figure.
+    told = made.manifest["metrics"]["with_faces"]["fused"]["accuracy"]["value"]
+    assert found.figures["with_faces"]["accuracy"]["value"] == pytest.approx(told)
+    np.testing.assert_allclose(found.posteriors[~found.with_faces], [spec.fusion.prior] * 5)
+    write_group_evaluation(tmp_path / "out", found)
+    with open(tmp_path / "out" / "predictions.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows].count("no_face") == 5
+    with pytest.raises(InputError, match="no labelled photo of split 'test'"):
+        evaluate_group(loaded, features, work, split="test")

@@ -82,12 +82,16 @@ def test_resize_leaves_equal_sizes_and_averages_down() -> None:
     assert resize(picture, (1, 1)).tolist() == [[[100, 100, 100]]]
 
 
-@pytest.mark.parametrize("text", ["rgb", "grey", "cyclic-10", "regular-1", "circular-5-compat255"])
+@pytest.mark.parametrize(
+    "text", ["rgb", "grey", "cyclic-10", "regular-1", "circular-5-compat255", "shuffled2-5"]
+)
 def test_representation_names_come_back(text: str) -> None:
     assert str(Representation.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "lbp", "cyclic", "cyclic-0", "cyclic-x", "grey-1", "RGB"])
+@pytest.mark.parametrize(
+    "text", ["", "lbp", "cyclic", "cyclic-0", "cyclic-x", "grey-1", "RGB", "shuffled-5"]
+)
 def test_other_names_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="is not a representation"):
         Representation.parse(text)

@@ -35,6 +35,19 @@ def test_compat_255_changes_one_colour(metric: str) -> None:
     np.testing.assert_array_equal(compatible[:255], palette(metric)[:255])
 
 
+def test_a_shuffled_palette_has_the_cyclic_colours_in_another_order_always_the_same() -> None:
+    cyclic, deals = palette("cyclic"), [palette(name) for name in palettes.SHUFFLED]
+    for dealt in deals:
+        assert sorted(map(tuple, dealt.tolist())) == sorted(map(tuple, cyclic.tolist()))
+        # A deal leaves about one code in its colour, a few more as some codes share theirs.
+        assert (dealt == cyclic).all(axis=1).sum() <= 8
+    assert len({dealt.tobytes() for dealt in deals}) == len(deals)
+    # The first codes by SHA-256 of "shuffled1 0" to "shuffled1 255", found with sha256sum and sort.
+    assert palettes._deal("shuffled1")[:3] == [154, 180, 86]
+    with pytest.raises(ValueError, match="read-only"):
+        deals[0][0] = 0
+
+
 def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="'hsv'"):
         palette("hsv")

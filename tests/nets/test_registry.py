@@ -165,6 +165,27 @@ def test_layers_of_efficientnet_lite0() -> None:
     assert found["conv_head"] == (1280, 7)
 
 
+@pytest.mark.parametrize(
+    ("name", "channels", "parameters"),
+    [
+        # 27·32 + 9·(32·64 + 64·128 + 128·256) weights, two a channel to normalise, the head.
+        ("convnet.3x3", (32, 64, 128, 256), 387_936 + 2 * 480 + 1_799),
+        # 75·24 + 25·(24·48 + 48·80 + 80·144), and likewise.
+        ("convnet.5x5", (24, 48, 80, 144), 414_600 + 2 * 296 + 1_015),
+    ],
+)
+def test_layers_of_the_small_plain_nets(
+    name: str, channels: tuple[int, ...], parameters: int
+) -> None:
+    net = build(name)
+    found = sizes(net, 40)
+    assert [found[f"blocks.{4 * block}"] for block in range(4)] == list(
+        zip(channels, (40, 20, 10, 5), strict=True)
+    )
+    assert found["blocks.15"] == (channels[-1], 2)
+    assert count(net) == parameters
+
+
 @pytest.mark.parametrize("name", [*NETS, "torchvision/mobilenet_v3_small", "torchvision/swin_t"])
 def test_every_net_keeps_the_convention(name: str) -> None:
     spec, net = find_net(name), build(name, classes=5)

@@ -1,0 +1,141 @@
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import replication
+from hypothesis import given
+from hypothesis import strategies as st
+from replication import PARTS, RECIPE, complete, correct, main, model_name, summary
+from replication_page import label, sections
+
+from emotiw_cli.errors import InputError
+from emotiw_cli.recipe.experiment import read_recipe
+
+PAGE = """# Replication
+
+<!-- measured: members: python benchmarks/replication.py -->
+
+old
+
+<!-- end -->
+
+<!-- measured: cascade: python benchmarks/replication.py -->
+
+old
+
+<!-- end -->
+"""
+
+
+def test_the_recipe_trains_what_is_measured_with_every_seed() -> None:
+    pytest.importorskip("torch")
+    made = {key for step in read_recipe(RECIPE).steps for key in step.makes}
+    names = {name for part in PARTS.values() for name in part}
+    wanted = {f"models/{model_name(name, seed)}" for name in names for seed in (1, 2, 3)}
+    assert wanted <= made
+    assert {f"bundles/{seed}-all" for seed in (1, 2, 3)} <= made
+
+
+def test_every_system_compared_is_measured() -> None:
+    fused = {"ensemble", "equal weights", "mapped alone", "grey alone", "fitted", "best member"}
+    for part, pairs in replication.DIFFERENCES.items():
+        known = {*PARTS[part], *(fused | {"best on average"} if part == "members" else ())}
+        assert {name for pair in pairs for name in pair} <= known
+
+
+def test_correct() -> None:
+    posteriors = np.eye(7)[[0, 3, 5]]
+    assert correct(posteriors, np.array([0, 2, 5])).tolist() == [1, 0, 1]
+
+
+def test_a_summary_by_hand() -> None:
+    # Over two seeds a is right on 3/4 and 1/4, b on 1/2 and 1/2 of the faces.
+    right = {
+        "a": [np.array([1.0, 1, 1, 0]), np.array([1.0, 0, 0, 0])],
+        "b": [np.array([1.0, 1, 0, 0]), np.array([0.0, 0, 1, 1])],
+    }
+    found = summary(right, [("a", "b")])
+    assert found["faces"] == 4
+    assert found["accuracy"]["a"]["value"] == 0.5
+    assert found["accuracy"]["a"]["each"] == [0.75, 0.25]
+    (difference,) = found["differences"]
+    assert (difference["first"], difference["second"]) == ("a", "b")
+    assert difference["value"] == 0
+    assert difference["each"] == [0.25, -0.25]
+    # Face by face a - b averages 1/2, 0, 0, -1/2: four times the first or the last is one draw in
+    # 128, within the outer 2.5 %, and three of either and one other is reached by the interval.
+    assert -0.5 <= difference["low"] < 0 < difference["high"] <= 0.5
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=30), st.integers(1, 3))
+def test_a_system_differs_from_itself_by_nothing(right: list[bool], seeds: int) -> None:
+    one = [np.array(right, float)] * seeds
+    (difference,) = summary({"a": one, "b": one}, [("a", "b")])["differences"]
+    assert (difference["value"], difference["low"], difference["high"]) == (0, 0, 0)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """Toy models for both seeds of the members, and for the first of the cascade alone."""
+    pytest.importorskip("onnx")
+    from toy import toy_faces, toy_model
+
+    work = tmp_path / "work"
+    faces = toy_faces(work, noise=60)
+    for seed in (1, 2):
+        for number, name in enumerate(PARTS["members"]):
+            skill = 0.1 if name.endswith("grey") else 0.5
+            toy_model(work, f"{seed}-{name}", faces, skill=skill, seed=10 * seed + number)
+    for number, name in enumerate(("middle", "cascade", "combined")):
+        toy_model(work, model_name(name, 1), faces, skill=0.4, seed=90 + number)
+    return work
+
+
+def test_models_to_page(
+    workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert complete(workspace, PARTS["cascade"], (1, 2, 3)) == [1]
+    (tmp_path / "replication.md").write_text(PAGE)
+    main(["--no-run", "--work", str(workspace), "--out", str(tmp_path)])
+    assert json.loads(capsys.readouterr().out) == {
+        "members": [1, 2],
+        "identities": [],
+        "cascade": [1],
+        "palettes": [],
+    }
+    report = json.loads((tmp_path / "replication.json").read_text())
+    members = report["members"]
+    for seed in (0, 1):
+        weights = {name: values[seed] for name, values in members["weights"].items()}
+        assert sum(weights.values()) == pytest.approx(1)
+        best = max(PARTS["members"], key=lambda name: members["accuracy"][name]["each"][seed])
+        alone = members["accuracy"][best]["each"][seed]
+        assert members["accuracy"]["best member"]["each"][seed] == alone
+    # What the grey members, which know little, are weighed and give.
+    mapped = sum(np.mean(values) for name, values in members["weights"].items() if "-1" in name)
+    assert mapped > 0.5
+    assert members["accuracy"]["grey alone"]["value"] < members["accuracy"]["mapped alone"]["value"]
+
+    page = (tmp_path / "replication.md").read_text()
+    assert "old" not in page
+    assert "2 seeds (1, 2), 70 validation faces" in page
+    assert "| the small set alone |" in page
+    # A dot for each seed of each system: ten members, seven ensembles and choices twice, and four.
+    drawn = ElementTree.parse(tmp_path / "replication-accuracy.svg")
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}circle")) == 17 * 2 + 4
+    drawn = ElementTree.parse(tmp_path / "replication-weights.svg")
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}circle")) == 10 * 2
+    assert sections(report)["palettes"] == "Not measured: no seed is complete."
+
+
+def test_labels_depend_on_the_part() -> None:
+    assert label("3x3-grey", "cascade") != label("3x3-grey", "palettes")
+
+
+def test_a_workspace_without_models_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no seed with all models"):
+        replication.measure(tmp_path, (1,))
+    with pytest.raises(SystemExit, match="replication not measured"):
+        main(["--work", str(tmp_path), "--set", f"inputs.ferplus={tmp_path / 'none.zip'}"])
