@@ -15,6 +15,7 @@ LABELS: Mapping[str, str] = {
     "grey alone": "ensemble of the grey members",
     "best member": "best member of each seed",
     "best on average": "best member on average",
+    "longer": "3x3-grey, three times the epochs",
     "identities": "3x3-grey, identities first",
     "middle": "the rest of FER+ alone",
     "cascade": "the rest, then the small set",
@@ -23,6 +24,7 @@ LABELS: Mapping[str, str] = {
 """Names that need explaining."""
 TITLES: Mapping[str, str] = {
     "members": "members and ensembles",
+    "longer": "more epochs",
     "identities": "identities first",
     "cascade": "cascade",
     "palettes": "palettes",

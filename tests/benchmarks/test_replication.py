@@ -101,6 +101,7 @@ def test_models_to_page(
     main(["--no-run", "--work", str(workspace), "--out", str(tmp_path)])
     assert json.loads(capsys.readouterr().out) == {
         "members": [1, 2],
+        "longer": [],
         "identities": [],
         "cascade": [1],
         "palettes": [],
