@@ -1,12 +1,12 @@
 """Whether an ensemble is right as often as it says, on validation folds it was not fitted to.
 
     python benchmarks/calibration.py MEMBER [MEMBER …] [--method log-loss] [--even 0.5]
-                                     [--prior-strength 0.3] [--work work] [--figure FILE.svg]
-                                     [--json]
+                                     [--class-bias] [--prior-strength 0.3] [--work work]
+                                     [--figure FILE.svg] [--json]
 
-The options are those of `emotiw ensemble`: other ones measure another ensemble. Weights and
-temperature are fitted on four fifths of the members' validation faces and judged on
-the last, in turn. Printed are the ECE of 15 bins with its 95 % interval and, for each bin,
+The options are those of `emotiw ensemble`: other ones measure another ensemble. Weights,
+class biases and temperature are fitted on four fifths of the members' validation faces and judged
+on the last, in turn. Printed are the ECE of 15 bins with its 95 % interval and, for each bin,
 how many faces it holds, how sure the ensemble is of them and how many are right; the figure is the
 reliability diagram. The ECE under changes of light is robustness.py's.
 """
@@ -90,12 +90,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("work"))
     parser.add_argument("--method", default="log-loss", choices=get_args(Method))
     parser.add_argument("--even", type=float, default=0.0)
+    parser.add_argument("--class-bias", action="store_true")
     parser.add_argument("--prior-strength", type=float, default=0.0)
     parser.add_argument("--figure", type=Path, help="write the reliability diagram, svg")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     try:
-        plan = Plan(method=options.method, even=options.even, prior_strength=options.prior_strength)
+        plan = Plan(
+            method=options.method,
+            even=options.even,
+            class_bias=options.class_bias,
+            prior_strength=options.prior_strength,
+        )
         report = calibration(options.work, options.members, plan)
     except EmotiwError as error:
         raise SystemExit(f"calibration not measured: {error}") from error

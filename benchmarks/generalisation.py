@@ -25,7 +25,6 @@ import numpy as np
 from labelled_faces import LabelledFaces, ensemble_mixture, labelled, markdown, open_faces
 
 from emotiw_cli.artefact import MANIFEST
-from emotiw_cli.bundle.fusion import apply_temperature
 from emotiw_cli.bundle.load import load_bundle
 from emotiw_cli.bundle.schema import BundleSpec
 from emotiw_cli.data.faces import Faces
@@ -52,12 +51,12 @@ def figures(mixture: np.ndarray, faces: LabelledFaces, spec: BundleSpec) -> dict
 
     Parameters
     ----------
-    mixture : (n, 7) float64, the members' weighted mean before prior and temperature.
+    mixture : (n, 7) float64, the members' weighted mean before calibration, prior and temperature.
     """
 
     def tally(strength: float) -> Tally:
         prior = dataclasses.replace(spec.prior, strength=strength)
-        return Tally(apply_temperature(prior.apply(mixture), spec.temperature), faces.labels)
+        return Tally(dataclasses.replace(spec, prior=prior).turned(mixture), faces.labels)
 
     shipped = tally(spec.prior.strength)
     confusion = Tally.confusion(shipped.parts.sum(axis=0))

@@ -50,6 +50,9 @@ class Rows:
     def row(self, place: int) -> FaceRow:
         return self.faces.rows[self.rows[place]]
 
+    def leak_key(self, place: int) -> str:
+        return self.faces.leak_key(self.row(place))
+
 
 def features_of(folder: Path) -> Callable[[Faces, Sequence[int]], np.ndarray]:
     """A function that gives the features of faces, averaged over the model's crops, (n, d)."""

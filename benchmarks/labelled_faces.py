@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from emotiw_cli.bundle.fusion import EnsembleWeights, fuse
+from emotiw_cli.bundle.fusion import Calibration, EnsembleWeights, Prior
 from emotiw_cli.bundle.runtime import CHUNK, Bundle
 from emotiw_cli.bundle.schema import BundleSpec
 from emotiw_cli.data.faces import Faces
@@ -106,12 +106,12 @@ def member_posteriors(
 
 
 def ensemble_mixture(bundle: Bundle, faces: LabelledFaces) -> np.ndarray:
-    """The members' weighted mean before prior and temperature, (n, 7) float64.
+    """The members' weighted mean before calibration, prior and temperature, (n, 7) float64.
 
     Only members that have a weight are run.
     """
     plain = dataclasses.replace(
-        bundle.spec, prior=dataclasses.replace(bundle.spec.prior, strength=0.0), temperature=1.0
+        bundle.spec, calibration=Calibration(), prior=Prior(), temperature=1.0
     )
     spec, bundle.spec = bundle.spec, plain
     try:
@@ -133,7 +133,7 @@ def systems(spec: BundleSpec, posteriors: np.ndarray) -> dict[str, np.ndarray]:
     found = {"ensemble": spec.fuse(posteriors)}
     weights = without_mapped(spec)
     if weights is not None:
-        found["without mapped"] = fuse(posteriors, weights, spec.prior, spec.temperature)
+        found["without mapped"] = spec.turned(weights.combine(posteriors))
     for member, posterior in zip(spec.members, spec.alone(posteriors), strict=True):
         found[member.name] = posterior
     return found

@@ -1,7 +1,7 @@
 """What a bundle's prior strength costs and brings, on its members' validation faces.
 
     python benchmarks/prior_strength.py MEMBER [MEMBER …] [--method log-loss] [--even 0.5]
-                                        [--work work]
+                                        [--class-bias] [--work work]
 
 Weights are fitted as `emotiw ensemble` fits them with the same options, to all validation faces, on
 which all is measured too; a member by itself is its own ensemble. For each strength: accuracy
@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("members", nargs="+")
     parser.add_argument("--method", default="log-loss", choices=get_args(Method))
     parser.add_argument("--even", type=float, default=0.0)
+    parser.add_argument("--class-bias", action="store_true")
     parser.add_argument("--work", type=Path, default=Path("work"))
     options = parser.parse_args()
     members = read_members(
@@ -52,7 +53,12 @@ def main() -> None:
     names = [name for name in np.unique(sets) if name]
     table = []
     for strength in STRENGTHS:
-        plan = Plan(method=options.method, even=options.even, prior_strength=float(strength))
+        plan = Plan(
+            method=options.method,
+            even=options.even,
+            class_bias=options.class_bias,
+            prior_strength=float(strength),
+        )
         fusion = fit_fusion(posteriors, first.labels, first.targets, priors, plan)
         predicted = predictions(fusion.posteriors(posteriors))
         confusion = confusion_matrix(first.labels[known], predicted[known])

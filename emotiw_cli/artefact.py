@@ -27,12 +27,30 @@ from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-KINDS = ("faces", "codes", "models", "voices", "bundles")
+KINDS = (
+    "faces",
+    "codes",
+    "models",
+    "voices",
+    "tubes",
+    "modules",
+    "groups",
+    "features",
+    "forests",
+    "scenes",
+    "bundles",
+)
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
     "models": "emotiw pretrain … --name {name}` or `emotiw finetune … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
+    "tubes": "emotiw clips tubes SOURCE --name {name}",
+    "modules": "emotiw clips train faces TUBES --name {name}` or `emotiw clips fuse …",
+    "groups": "emotiw groups faces SOURCE --name {name}",
+    "features": "emotiw groups features {name}",
+    "forests": "emotiw groups train forests FEATURES --name {name}",
+    "scenes": "emotiw groups train scene GROUPS --name {name}",
     "bundles": "emotiw ensemble --members … --name {name}",
 }
 _LIBRARIES = (
@@ -223,6 +241,11 @@ def reference(artefact: Artefact) -> dict[str, str]:
     return {"kind": artefact.kind, "name": artefact.name, "digest": artefact.digest}
 
 
+def file_reference(path: Path) -> dict[str, str]:
+    """What a manifest records of an input file."""
+    return {"kind": "file", "name": path.name, "digest": sha256(path)}
+
+
 def check_fresh(artefact: Artefact, work: Path) -> None:
     """Refuse an artefact one of whose inputs has changed since.
 
@@ -277,7 +300,7 @@ def write_manifest(
         "kind": kind,
         "name": folder.name,
         "digest": hashlib.sha256(content).hexdigest(),
-        "command": shlex.join(["emotiw", *sys.argv[1:]]),
+        "command": command_line(),
         "parameters": dict(parameters),
         "inputs": [dict(entry) for entry in inputs],
         "outputs": hashes,
@@ -289,6 +312,11 @@ def write_manifest(
     }
     write_json(folder / MANIFEST, manifest)
     return Artefact(folder, manifest)
+
+
+def command_line() -> str:
+    """The command that runs, as a shell takes it."""
+    return shlex.join(["emotiw", *sys.argv[1:]])
 
 
 def library_versions() -> dict[str, str]:

@@ -52,8 +52,26 @@ def render_card(spec: BundleSpec, ancestors: Sequence[Artefact]) -> str:
     ----------
     ancestors : what it was made from, see :func:`lineage`.
     """
+    return (
+        card_environment("emotiw_cli.bundle")
+        .get_template("MODEL_CARD.md.j2")
+        .render(
+            spec=spec,
+            emotions=EMOTIONS,
+            sets=[artefact for artefact in ancestors if artefact.kind == "faces"],
+            weights_files=_files(ancestors),
+            commands=dict.fromkeys(
+                portable(artefact.manifest["command"]) for artefact in ancestors
+            ),
+            weights=_weights(spec),
+        )
+    )
+
+
+def card_environment(package: str) -> jinja2.Environment:
+    """The templates of a package, with filters for figures and their intervals."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("emotiw_cli.bundle"),
+        loader=jinja2.PackageLoader(package),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -61,14 +79,7 @@ def render_card(spec: BundleSpec, ancestors: Sequence[Artefact]) -> str:
     )
     environment.filters["percent"] = _percent
     environment.filters["figure"] = _figure
-    return environment.get_template("MODEL_CARD.md.j2").render(
-        spec=spec,
-        emotions=EMOTIONS,
-        sets=[artefact for artefact in ancestors if artefact.kind == "faces"],
-        weights_files=_files(ancestors),
-        commands=dict.fromkeys(portable(artefact.manifest["command"]) for artefact in ancestors),
-        weights=_weights(spec),
-    )
+    return environment
 
 
 def _files(ancestors: Sequence[Artefact]) -> list[Mapping[str, str]]:

@@ -53,7 +53,9 @@ _NAME_BYTES = 200
 
 
 @dataclass(frozen=True)
-class _Box:
+class Box:
+    """A rectangle in pixels of the drawing."""
+
     x: int
     y: int
     width: int
@@ -70,7 +72,7 @@ class _Box:
     def within(self, size: tuple[int, int]) -> bool:
         return self.x >= 0 and self.y >= 0 and self.right <= size[0] and self.bottom <= size[1]
 
-    def meets(self, other: _Box) -> bool:
+    def meets(self, other: Box) -> bool:
         return (
             self.x < other.right
             and other.x < self.right
@@ -78,11 +80,11 @@ class _Box:
             and other.y < self.bottom
         )
 
-    def inset(self, by: int) -> _Box:
-        return _Box(self.x + by, self.y + by, self.width - 2 * by, self.height - 2 * by)
+    def inset(self, by: int) -> Box:
+        return Box(self.x + by, self.y + by, self.width - 2 * by, self.height - 2 * by)
 
-    def moved_inside(self, size: tuple[int, int]) -> _Box:
-        return _Box(
+    def moved_inside(self, size: tuple[int, int]) -> Box:
+        return Box(
             max(0, min(self.x, size[0] - self.width)),
             max(0, min(self.y, size[1] - self.height)),
             self.width,
@@ -102,24 +104,16 @@ def annotate(image: np.ndarray, faces: Sequence[FacePrediction]) -> np.ndarray:
     -------
     (H, W, 3) uint8 RGB, or a whole multiple of that size for small pictures.
     """
-    zoom = max(1, -(-SMALLEST // max(image.shape[:2])))
-    canvas = Image.fromarray(image)
-    if zoom > 1:
-        canvas = canvas.resize(
-            (canvas.width * zoom, canvas.height * zoom), Image.Resampling.BICUBIC
-        )
+    canvas, zoom = enlarged(image)
     shown = [face for face in faces if face.posterior]
     boxes = [
-        _Box(face.x * zoom, face.y * zoom, face.width * zoom, face.height * zoom) for face in shown
+        Box(face.x * zoom, face.y * zoom, face.width * zoom, face.height * zoom) for face in shown
     ]
-    for face, box in zip(shown, boxes, strict=True):
-        _draw_frame(canvas, box, COLOURS[face.emotion])
-    taken = list(boxes)
-    labels = []
-    for face, box in zip(shown, boxes, strict=True):
-        label = _Label(face, _text_height(box, canvas.size))
-        labels.append((label, _place(label.beside(box), canvas.size, taken, box)))
-        taken.append(labels[-1][1])
+    chips = [
+        (f"{face.emotion} {percent(face.confidence)}", COLOURS[face.emotion]) for face in shown
+    ]
+    labels = frame(canvas, boxes, chips)
+    taken = [*boxes, *(spot for _, spot in labels)]
     for face, box in zip(shown if len(shown) <= PANELS else [], boxes, strict=False):
         for share in (0.8, 0.55):
             panel = _Panel(face, round(share * _text_height(box, canvas.size)))
@@ -133,29 +127,58 @@ def annotate(image: np.ndarray, faces: Sequence[FacePrediction]) -> np.ndarray:
     return np.asarray(canvas)
 
 
-def _text_height(box: _Box, size: tuple[int, int]) -> int:
+def enlarged(image: np.ndarray) -> tuple[Image.Image, int]:
+    """A copy (H, W, 3) uint8 RGB to draw on, and how many times as large a side of it is."""
+    zoom = max(1, -(-SMALLEST // max(image.shape[:2])))
+    canvas = Image.fromarray(image)
+    if zoom > 1:
+        canvas = canvas.resize(
+            (canvas.width * zoom, canvas.height * zoom), Image.Resampling.BICUBIC
+        )
+    return canvas, zoom
+
+
+def frame(
+    canvas: Image.Image, boxes: Sequence[Box], chips: Sequence[tuple[str, Colour]]
+) -> list[tuple[Label, Box]]:
+    """Frame `boxes` in the colours of their `chips`, and find a place for each chip's text.
+
+    The labels are not drawn yet: what else goes on the picture should lie below them.
+    """
+    for box, (_, colour) in zip(boxes, chips, strict=True):
+        _draw_frame(canvas, box, colour)
+    taken = list(boxes)
+    labels = []
+    for box, (text, colour) in zip(boxes, chips, strict=True):
+        label = Label(text, colour, _text_height(box, canvas.size))
+        labels.append((label, _place(label.beside(box), canvas.size, taken, box)))
+        taken.append(labels[-1][1])
+    return labels
+
+
+def _text_height(box: Box, size: tuple[int, int]) -> int:
     longest = max(size)
     return round(min(max(0.13 * box.width, 11, 0.013 * longest), max(14, 0.04 * longest)))
 
 
-class _Label:
-    """A chip in the emotion's colour that names it and says how sure it is."""
+class Label:
+    """A chip in a colour with a text on it, such as an emotion and how sure it is."""
 
-    def __init__(self, face: FacePrediction, text_height: int) -> None:
-        self._colour = COLOURS[face.emotion]
-        self._text = f"{face.emotion} {_percent(face.confidence)}"
-        self._font = _font(text_height)
+    def __init__(self, text: str, colour: Colour, text_height: int) -> None:
+        self._colour = colour
+        self._text = text
+        self._font = font(text_height)
         self._pad = max(3, round(0.4 * text_height))
         self.width = round(self._font.getlength(self._text)) + 2 * self._pad
         self.height = round(1.5 * text_height)
 
-    def beside(self, box: _Box) -> Iterator[_Box]:
+    def beside(self, box: Box) -> Iterator[Box]:
         """Where it may go, the best place first."""
         for y in (box.y - self.height, box.bottom, box.y, box.bottom - self.height):
-            yield _Box(box.x, y, self.width, self.height)
+            yield Box(box.x, y, self.width, self.height)
 
-    def draw(self, canvas: Image.Image, spot: _Box) -> None:
-        _fill(canvas, spot, self._colour, radius=round(0.25 * self.height))
+    def draw(self, canvas: Image.Image, spot: Box) -> None:
+        fill(canvas, spot, self._colour, radius=round(0.25 * self.height))
         ImageDraw.Draw(canvas).text(
             (spot.x + self._pad, spot.y + self.height / 2),
             self._text,
@@ -171,7 +194,7 @@ class _Panel:
     def __init__(self, face: FacePrediction, text_height: int) -> None:
         self._face = face
         text_height = max(10, text_height)
-        self._font = _font(text_height)
+        self._font = font(text_height)
         self._row = round(1.45 * text_height)
         self._pad = round(0.6 * text_height)
         self._names = round(max(self._font.getlength(emotion) for emotion in EMOTIONS))
@@ -180,7 +203,7 @@ class _Panel:
         self.width = self._names + self._bars + self._shares + 4 * self._pad
         self.height = len(EMOTIONS) * self._row + 2 * self._pad
 
-    def find_room(self, box: _Box, size: tuple[int, int], taken: Sequence[_Box]) -> _Box | None:
+    def find_room(self, box: Box, size: tuple[int, int], taken: Sequence[Box]) -> Box | None:
         """A free place beside the face, or None; a face that it would dwarf gets none."""
         if self.height > 1.6 * box.height:
             return None
@@ -189,18 +212,18 @@ class _Panel:
         lefts = (box.x, box.right - self.width)
         above = box.y - 2 * self._row - gap - self.height  # over the label
         spots = [
-            *(_Box(box.right + gap, y, self.width, self.height) for y in tops),
-            *(_Box(box.x - gap - self.width, y, self.width, self.height) for y in tops),
-            *(_Box(x, box.bottom + gap, self.width, self.height) for x in lefts),
-            *(_Box(x, above, self.width, self.height) for x in lefts),
+            *(Box(box.right + gap, y, self.width, self.height) for y in tops),
+            *(Box(box.x - gap - self.width, y, self.width, self.height) for y in tops),
+            *(Box(x, box.bottom + gap, self.width, self.height) for x in lefts),
+            *(Box(x, above, self.width, self.height) for x in lefts),
         ]
         for spot in spots:
             if spot.within(size) and not any(spot.meets(other) for other in taken):
                 return spot
         return None
 
-    def draw(self, canvas: Image.Image, spot: _Box) -> None:
-        _fill(canvas, spot, _INK, radius=self._pad, opacity=_PANEL_OPACITY)
+    def draw(self, canvas: Image.Image, spot: Box) -> None:
+        fill(canvas, spot, _INK, radius=self._pad, opacity=_PANEL_OPACITY)
         pen = ImageDraw.Draw(canvas)
         bar_height = max(3, round(0.42 * self._row))
         for row, (emotion, share) in enumerate(zip(EMOTIONS, self._face.posterior, strict=True)):
@@ -209,17 +232,17 @@ class _Panel:
             left = spot.x + self._pad
             pen.text((left, middle), emotion, fill=colour, font=self._font, anchor="lm")
             left += self._names + self._pad
-            bar = _Box(left, round(middle - bar_height / 2), self._bars, bar_height)
-            _fill(canvas, bar, _TRACK, radius=bar_height // 2)
+            bar = Box(left, round(middle - bar_height / 2), self._bars, bar_height)
+            fill(canvas, bar, _TRACK, radius=bar_height // 2)
             filled = round(share * self._bars)
             if filled > 0:
-                part = _Box(bar.x, bar.y, max(filled, bar_height), bar_height)
-                _fill(canvas, part, COLOURS[emotion], radius=bar_height // 2)
+                part = Box(bar.x, bar.y, max(filled, bar_height), bar_height)
+                fill(canvas, part, COLOURS[emotion], radius=bar_height // 2)
             right = spot.right - self._pad
-            pen.text((right, middle), _percent(share), fill=colour, font=self._font, anchor="rm")
+            pen.text((right, middle), percent(share), fill=colour, font=self._font, anchor="rm")
 
 
-def _place(spots: Iterable[_Box], size: tuple[int, int], taken: Sequence[_Box], own: _Box) -> _Box:
+def _place(spots: Iterable[Box], size: tuple[int, int], taken: Sequence[Box], own: Box) -> Box:
     """The first spot inside the picture and clear of everything but the face itself."""
     candidates = [spot.moved_inside(size) if _sideways(spot, size) else spot for spot in spots]
     inside = [spot for spot in candidates if spot.within(size)]
@@ -229,11 +252,11 @@ def _place(spots: Iterable[_Box], size: tuple[int, int], taken: Sequence[_Box], 
     return (inside or [candidates[0].moved_inside(size)])[0]
 
 
-def _sideways(spot: _Box, size: tuple[int, int]) -> bool:
+def _sideways(spot: Box, size: tuple[int, int]) -> bool:
     return spot.y >= 0 and spot.bottom <= size[1]
 
 
-def _draw_frame(canvas: Image.Image, box: _Box, colour: Colour) -> None:
+def _draw_frame(canvas: Image.Image, box: Box, colour: Colour) -> None:
     thickness = max(2, round(min(0.02 * box.width, 0.006 * max(canvas.size))))
     edge = max(1, thickness // 3)
     radius = round(0.06 * box.width)
@@ -241,12 +264,13 @@ def _draw_frame(canvas: Image.Image, box: _Box, colour: Colour) -> None:
     _outline(canvas, box, colour, thickness, radius)
 
 
-def _fill(canvas: Image.Image, box: _Box, colour: Colour, radius: int, opacity: int = 255) -> None:
+def fill(canvas: Image.Image, box: Box, colour: Colour, radius: int, opacity: int = 255) -> None:
+    """Fill a box with smooth round corners."""
     canvas.paste(colour, (box.x, box.y), _rounded(box.width, box.height, radius, opacity))
 
 
 def _outline(
-    canvas: Image.Image, box: _Box, colour: Colour, thickness: int, radius: int, opacity: int = 255
+    canvas: Image.Image, box: Box, colour: Colour, thickness: int, radius: int, opacity: int = 255
 ) -> None:
     mask = _rounded(box.width, box.height, radius, opacity)
     hole = box.inset(thickness)
@@ -276,12 +300,14 @@ def _readable_on(colour: Colour) -> Colour:
     return _INK if 0.299 * red + 0.587 * green + 0.114 * blue > 125 else _PAPER
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share as whole percents."""
     return f"{100 * share:.0f} %"
 
 
 @lru_cache(maxsize=32)
-def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of drawings, `height` pixels high."""
     return ImageFont.load_default(height)
 
 

@@ -1,6 +1,7 @@
-"""How members' posteriors become one: weights, class prior, temperature. numpy only.
+"""How members' posteriors become one: weights, calibration, class prior, temperature. numpy only.
 
-posterior = normalise((Σ_m w_m p_m · (target prior / train prior)^strength)^(1 / temperature))
+mixture = Σ_m w_m p_m; calibrated = normalise(mixture^(1 / its temperature) · exp(bias));
+posterior = normalise((calibrated · (target prior / train prior)^strength)^(1 / temperature))
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ def fill_missing(posteriors: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    posteriors : (..., 7) float.
+    posteriors : (..., k) float.
 
     Returns
     -------
-    (..., 7) float64, a copy.
+    (..., k) float64, a copy.
     """
     filled = np.array(posteriors, dtype=np.float64)
-    filled[~np.isfinite(filled).all(axis=-1)] = 1 / _CLASSES
+    filled[~np.isfinite(filled).all(axis=-1)] = 1 / filled.shape[-1]
     return filled
 
 
@@ -92,16 +93,21 @@ class EnsembleWeights:
 
         Parameters
         ----------
-        posteriors : (m, n, 7) float; a row that is not finite counts as uniform.
+        posteriors : (m, n, 7) float; a row that is not finite counts as uniform. Weights of the
+            kind ``member`` take any number of classes.
 
         Returns
         -------
         (n, 7) float64, rows sum to one.
         """
         filled = fill_missing(posteriors)
-        if filled.ndim != 3 or filled.shape[::2] != (len(self.values), _CLASSES):
-            raise ValueError(f"{len(self.values)} members' (n, 7) expected, not {filled.shape}")
         columns = self.values[:, None] if self.kind == "member" else self.values
+        if (
+            filled.ndim != 3
+            or len(filled) != len(columns)
+            or (columns.shape[1] not in (1, filled.shape[2]))
+        ):
+            raise ValueError(f"{len(self.values)} members' (n, 7) expected, not {filled.shape}")
         return normalise(
             np.einsum("mc,mnc->nc", np.broadcast_to(columns, filled.shape[::2]), filled)
         )
@@ -128,8 +134,8 @@ class Prior:
 
     Attributes
     ----------
-    train : (7,) class shares the members' posteriors refer to. Uniform for members trained with
-        logit adjustment or balanced sampling.
+    train : (7,) class shares the posteriors refer to: of training (uniform for members trained
+        with logit adjustment or balanced sampling), or of the faces they were calibrated on.
     target : (7,) class shares wanted; None is uniform.
     strength : exponent of the ratio: 0 leaves the posterior as it is, 1 corrects fully.
     """
@@ -177,6 +183,46 @@ class Prior:
             raise ArtefactError(f"this prior cannot be read ({error}).") from error
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """Bias-corrected temperature scaling: a temperature, and a bias for each class.
+
+    A posterior corrected so refers to the class mix of the faces it was fitted on, which is what
+    makes a prior correction after it a true one (Alexandari et al. 2020, arXiv:1901.06852).
+
+    Attributes
+    ----------
+    temperature : above 0; more than 1 softens, less sharpens.
+    bias : (7,) added to the logarithms of the posterior after the temperature.
+    """
+
+    temperature: float = 1.0
+    bias: tuple[float, ...] = (0.0,) * _CLASSES
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.temperature) and self.temperature > 0):
+            raise ValueError("a calibration's temperature must be a positive number")
+        if len(self.bias) != _CLASSES or not np.isfinite(self.bias).all():
+            raise ValueError(f"a calibration's bias must be {_CLASSES} finite numbers")
+
+    def apply(self, posteriors: np.ndarray) -> np.ndarray:
+        """`posteriors` (..., 7) calibrated, float64, rows sum to one."""
+        tempered = apply_temperature(posteriors, self.temperature)
+        return normalise(tempered * np.exp(self.bias)) if any(self.bias) else tempered
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary of JSON values."""
+        return {"temperature": self.temperature, "bias": list(self.bias)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Calibration:
+        """Read what :meth:`to_json` wrote; :class:`ArtefactError` if it is something else."""
+        try:
+            return cls(float(content["temperature"]), tuple(map(float, content["bias"])))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtefactError(f"this calibration cannot be read ({error}).") from error
+
+
 def apply_temperature(posteriors: np.ndarray, temperature: float) -> np.ndarray:
     """Soften (`temperature` > 1) or sharpen (< 1) posteriors: p^(1/T), normalised.
 
@@ -197,12 +243,23 @@ def apply_temperature(posteriors: np.ndarray, temperature: float) -> np.ndarray:
     return normalise(np.exp(logs - logs.max(axis=-1, keepdims=True)))
 
 
+def turn(
+    mixture: np.ndarray,
+    prior: Prior | None = None,
+    temperature: float = 1.0,
+    calibration: Calibration | None = None,
+) -> np.ndarray:
+    """A mixture of members' posteriors (..., 7) → the posterior (..., 7), see the module."""
+    calibrated = calibration.apply(mixture) if calibration else mixture
+    return apply_temperature(prior.apply(calibrated) if prior else calibrated, temperature)
+
+
 def fuse(
     posteriors: np.ndarray,
     weights: EnsembleWeights,
     prior: Prior | None = None,
     temperature: float = 1.0,
+    calibration: Calibration | None = None,
 ) -> np.ndarray:
     """An ensemble's posterior, see the module: (m, n, 7) float → (n, 7) float64."""
-    fused = weights.combine(posteriors)
-    return apply_temperature(prior.apply(fused) if prior else fused, temperature)
+    return turn(weights.combine(posteriors), prior, temperature, calibration)

@@ -13,7 +13,12 @@ from emotiw_cli.bundle.load import (
     verify_bundle,
 )
 from emotiw_cli.bundle.schema import SPEC, BundleSpec
+from emotiw_cli.clips import bundle as clips
 from emotiw_cli.errors import ArtefactError, TamperedError
+from emotiw_cli.groups import bundle as groups
+from emotiw_cli.groups import schema as group_schema
+
+Spec = BundleSpec | clips.ClipSpec | group_schema.GroupSpec
 
 VERIFIED = "verified"
 DAMAGED = "damaged"
@@ -35,33 +40,65 @@ class Listed:
     shipped: bool
     state: str
     note: str
-    spec: BundleSpec | None
+    spec: Spec | None
     size: int
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of its members, or of what a clip bundle is made of."""
+        if isinstance(self.spec, clips.ClipSpec):
+            return (self.spec.faces, self.spec.voice)
+        if isinstance(self.spec, group_schema.GroupSpec):
+            return self.spec.members
+        return tuple(member.name for member in self.spec.members) if self.spec else ()
+
+    @property
     def default(self) -> bool:
-        """Whether `predict` uses it unless told otherwise."""
-        return self.shipped and self.name == DEFAULT_NAME
+        """Whether `predict` uses it unless told otherwise, for photos, clips or groups."""
+        defaults = (DEFAULT_NAME, clips.DEFAULT_NAME, groups.DEFAULT_NAME)
+        return self.shipped and self.name in defaults
 
 
 def list_bundles(work: Path) -> list[Listed]:
     """The shipped bundles, then those of the workspace by name, every file of each verified."""
-    made = sorted(path.parent for path in (work / "bundles").glob(f"[!.]*/{SPEC}"))
-    return [look(SHIPPED_FOLDER / name) for name in SHIPPED] + [look(folder) for folder in made]
+    shipped = [SHIPPED_FOLDER / name for name in SHIPPED]
+    shipped += [clips.SHIPPED_FOLDER / name for name in clips.SHIPPED]
+    shipped += [groups.SHIPPED_FOLDER / name for name in groups.SHIPPED]
+    made = {
+        path.parent
+        for spec in (SPEC, clips.SPEC, group_schema.SPEC)
+        for path in work.glob(f"bundles/[!.]*/{spec}")
+    }
+    return [look(folder) for folder in (*shipped, *sorted(made))]
 
 
 def look(folder: Path) -> Listed:
     """One bundle, verified."""
-    spec, state, note = None, VERIFIED, ""
+    spec: Spec | None = None
+    state, note = VERIFIED, ""
     try:
-        spec = verify_bundle(folder)
+        if clips.is_clip_bundle(folder):
+            spec = clips.verify_clip_bundle(folder)
+        elif groups.is_group_bundle(folder):
+            spec = groups.verify_group_bundle(folder)
+        else:
+            spec = verify_bundle(folder)
     except (ArtefactError, TamperedError) as error:
         state, note = DAMAGED, str(error)
     size = sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
-    shipped = folder.parent == SHIPPED_FOLDER
+    shipped = folder.parent in (SHIPPED_FOLDER, clips.SHIPPED_FOLDER, groups.SHIPPED_FOLDER)
     return Listed(folder.name, folder, shipped, state, note, spec, size)
 
 
 def chosen(names: list[str], work: Path) -> list[Listed]:
     """The bundles called `names`, or all; :class:`ArtefactError` for one there is not."""
-    return [look(find_bundle(name, work)) for name in names] if names else list_bundles(work)
+    if not names:
+        return list_bundles(work)
+    return [look(_find(name, work)) for name in names]
+
+
+def _find(name: str, work: Path) -> Path:
+    for room in (clips, groups):
+        if name in room.SHIPPED:
+            return room.SHIPPED_FOLDER / name
+    return find_bundle(name, work)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 from emotiw_cli.bundle.runtime import Bundle, Opening, open_all
 from emotiw_cli.bundle.schema import DIGEST, SCHEMA, SPEC, BundleSpec
-from emotiw_cli.errors import ArtefactError, TamperedError
+from emotiw_cli.bundle.verified import check, read_verified
+from emotiw_cli.errors import ArtefactError
 
 SHIPPED: dict[str, str] = {
     "faces-1": "810daa5ba28e0fda271ca238e64c8ab7d874c2bf6434984422f7afa60bafa981",
@@ -116,7 +116,7 @@ def _read_spec(folder: Path) -> BundleSpec:
         ) from error
     shipped = folder.parent == SHIPPED_FOLDER
     expected = SHIPPED.get(folder.name, recorded) if shipped else recorded
-    _check(folder / SPEC, content, expected)
+    check(folder / SPEC, content, expected)
     try:
         described: Mapping[str, Any] = json.loads(content)
         schema = int(described["schema"])
@@ -149,21 +149,4 @@ def _check_consistent(folder: Path, spec: BundleSpec) -> None:
 
 
 def _read(folder: Path, spec: BundleSpec, name: str) -> bytes:
-    path = folder / name
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ArtefactError(
-            f"{path} is missing or cannot be read ({error.strerror}); copy the bundle again."
-        ) from error
-    _check(path, content, spec.files[name])
-    return content
-
-
-def _check(path: Path, content: bytes, expected: str) -> None:
-    # The bytes that are checked are the bytes that are used.
-    if hashlib.sha256(content).hexdigest() != expected:
-        raise TamperedError(
-            f"{path} is not the file the bundle was made with (its SHA-256 differs); copy the "
-            "bundle again, or install emotiw again if it came with it."
-        )
+    return read_verified(folder / name, spec.files[name])

@@ -14,7 +14,8 @@ from emotiw_cli.bundle.load import DEFAULT, find_bundle, load_bundle, verify_bun
 from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.faces.align import align_face, fit_face
-from emotiw_cli.faces.detect import Detection, detect_faces
+from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detectors import DEFAULT_DETECTOR, find_detector
 from emotiw_cli.faces.images import ImageError, load_image
 from emotiw_cli.faces.landmarks import Landmarks5
 
@@ -27,7 +28,12 @@ BATCH = 4
 
 
 def predict_photo(
-    image: np.ndarray, bundle: Bundle, *, path: str = "", detect: bool = True
+    image: np.ndarray,
+    bundle: Bundle,
+    *,
+    path: str = "",
+    detect: bool = True,
+    detector: str = DEFAULT_DETECTOR,
 ) -> list[FacePrediction]:
     """Predict the emotion of every face of a decoded picture.
 
@@ -37,15 +43,16 @@ def predict_photo(
     bundle : as loaded by :func:`emotiw_cli.bundle.load.load_bundle`.
     path : what the predictions call the picture.
     detect : look for faces; if False the whole picture is taken for one face crop.
+    detector : what looks, one of :data:`emotiw_cli.faces.detectors.DETECTORS`.
 
     Returns
     -------
-    One entry per face, in the order of :func:`detect_faces`; or a single one with status
+    One entry per face, in the detector's order; or a single one with status
     ``no_face``.
     """
     size, detail = bundle.spec.face_size, bundle.spec.detail
     if detect:
-        boxes = detect_faces(image)
+        boxes = find_detector(detector)(image)
         faces = align_faces(image, boxes, bundle)
     else:
         boxes = [Detection(0, 0, image.shape[1], image.shape[0], 0.0, "whole")]
@@ -80,13 +87,15 @@ class Task:
     drawing: Path | None = None
 
 
-def predict_file(task: Task, bundle: Bundle, *, detect: bool = True) -> list[FacePrediction]:
+def predict_file(
+    task: Task, bundle: Bundle, *, detect: bool = True, detector: str = DEFAULT_DETECTOR
+) -> list[FacePrediction]:
     """As :func:`predict_photo` for a file; a picture that cannot be read gets its status."""
     try:
         image = load_image(Path(task.path), name=task.path)
     except ImageError as error:
         return [FacePrediction(task.path, error.status, note=str(error))]
-    found = predict_photo(image, bundle, path=task.path, detect=detect)
+    found = predict_photo(image, bundle, path=task.path, detect=detect, detector=detector)
     if task.drawing is not None and found[0].posterior:
         from emotiw_cli.bundle.draw import annotate, write_drawing
 
@@ -100,6 +109,7 @@ def predict_paths(
     *,
     work: Path = Path("work"),
     detect: bool = True,
+    detector: str = DEFAULT_DETECTOR,
     workers: int = 1,
     draw: Path | None = None,
 ) -> Iterator[list[FacePrediction]]:
@@ -110,7 +120,7 @@ def predict_paths(
     paths : pictures, such as :func:`emotiw_cli.bundle.pictures.find_pictures` yields; an entry
         that is a prediction already is passed on.
     bundle, work : as for :func:`emotiw_cli.bundle.load.load_bundle`.
-    detect : as for :func:`predict_photo`.
+    detect, detector : as for :func:`predict_photo`.
     workers : processes to share the pictures among, where there are enough of them. A program
         that asks for more than one must guard its start by ``if __name__ == "__main__":``.
     draw : folder for annotated copies of the pictures with faces.
@@ -131,9 +141,9 @@ def predict_paths(
     tasks = _tasks([entry for entry in entries if isinstance(entry, str)], draw)
     folder = find_bundle(bundle, work)
     if workers > 1 and len(tasks) >= POOL_FROM:
-        results = _in_processes(tasks, folder, detect, workers)
+        results = _in_processes(tasks, folder, detect, detector, workers)
     else:
-        results = _in_this_process(tasks, folder, detect)
+        results = _in_this_process(tasks, folder, detect, detector)
     for entry in entries:
         yield next(results) if isinstance(entry, str) else [entry]
 
@@ -148,23 +158,23 @@ def _tasks(paths: Sequence[str], draw: Path | None) -> list[Task]:
 
 
 def _in_this_process(
-    tasks: Sequence[Task], folder: Path, detect: bool
+    tasks: Sequence[Task], folder: Path, detect: bool, detector: str
 ) -> Iterator[list[FacePrediction]]:
     bundle = load_bundle(folder, wait=False)
     for task in tasks:
-        found = predict_file(task, bundle, detect=detect)
+        found = predict_file(task, bundle, detect=detect, detector=detector)
         bundle.wait()  # a bundle that was tampered with answers nothing, not even "no face"
         yield found
 
 
 def _in_processes(
-    tasks: Sequence[Task], folder: Path, detect: bool, workers: int
+    tasks: Sequence[Task], folder: Path, detect: bool, detector: str, workers: int
 ) -> Iterator[list[FacePrediction]]:
     from emotiw_cli.data.pool import map_ordered
 
     verify_bundle(folder)
     batches = (list(tasks[start : start + BATCH]) for start in range(0, len(tasks), BATCH))
-    reader = _Reader(folder.absolute(), detect, Path.cwd())
+    reader = _Reader(folder.absolute(), detect, detector, Path.cwd())
     for batch in map_ordered(reader, batches, workers):
         yield from batch
 
@@ -175,11 +185,13 @@ class _Reader:
 
     folder: Path
     detect: bool
+    detector: str
     start: Path
 
     def __call__(self, task: Task) -> list[FacePrediction]:
         os.chdir(self.start)  # paths are relative to where the program stands
-        return predict_file(task, _bundle(self.folder), detect=self.detect)
+        bundle = _bundle(self.folder)
+        return predict_file(task, bundle, detect=self.detect, detector=self.detector)
 
 
 @functools.cache

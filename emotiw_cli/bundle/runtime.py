@@ -142,10 +142,55 @@ class Bundle:
         -------
         (n, 7) float64 in the order of :data:`EMOTIONS`; rows sum to one.
         """
+        return self._fuse(self._posteriors(faces, self.spec.weights.counting))
+
+    def embed(self, faces: Sequence[np.ndarray]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The ensemble's posterior of each face, and what each member that has a weight sees in it.
+
+        Parameters
+        ----------
+        faces : as for :meth:`posteriors`.
+
+        Returns
+        -------
+        posteriors : (n, 7) float64, as from :meth:`posteriors`.
+        features : by the name of the member, (n, d) float32: the mean over the crops it looks at.
+
+        Raises
+        ------
+        ArtefactError
+            If a member's ONNX file has no features: those of faces-1 have not.
+        """
         counting = self.spec.weights.counting
-        posteriors = np.full((len(self.spec.members), len(faces), len(EMOTIONS)), np.nan)
-        posteriors[list(counting)] = self._posteriors(faces, counting)
-        return self.spec.fuse(posteriors)
+        for number in counting:
+            if len(self._openings[number].session().get_outputs()) < len(_PORTS[-1]) - 1:
+                raise ArtefactError(
+                    f"{self.folder / self.spec.members[number].file} gives no features of a face; "
+                    "use the default bundle or make the bundle again with `emotiw ensemble`."
+                )
+        self._check(faces, counting)
+        features: dict[str, list[np.ndarray]] = {
+            self.spec.members[number].name: [np.empty((0, self._width(number)), np.float32)]
+            for number in counting
+        }
+        posteriors = [np.empty((len(counting), 0, len(EMOTIONS)))]
+        for start in range(0, len(faces), CHUNK):
+            seen = self._run(counting, faces[start : start + CHUNK], ("logits", "features"))
+            posteriors.append(np.stack([softmax(logits).mean(axis=1) for logits, _ in seen]))
+            for number, (_, found) in zip(counting, seen, strict=True):
+                features[self.spec.members[number].name].append(found.mean(axis=1))
+        joined = {name: np.concatenate(parts) for name, parts in features.items()}
+        return self._fuse(np.concatenate(posteriors, axis=1)), joined
+
+    def _width(self, member: int) -> int:
+        return int(self._openings[member].session().get_outputs()[1].shape[-1])
+
+    def _fuse(self, posteriors: np.ndarray) -> np.ndarray:
+        """The ensemble's posterior from those of the members that have a weight."""
+        counting = self.spec.weights.counting
+        every = np.full((len(self.spec.members), *posteriors.shape[1:]), np.nan)
+        every[list(counting)] = posteriors
+        return self.spec.fuse(every)
 
     def member_posteriors(self, faces: Sequence[np.ndarray]) -> np.ndarray:
         """Each member's posterior of each face: the mean over the crops it looks at.
@@ -160,7 +205,8 @@ class Bundle:
         """
         return self._posteriors(faces, range(len(self.spec.members)))
 
-    def _posteriors(self, faces: Sequence[np.ndarray], members: Sequence[int]) -> np.ndarray:
+    def _check(self, faces: Sequence[np.ndarray], members: Sequence[int]) -> None:
+        """Refuse faces of another size; wait for the members."""
         width, height = self.spec.face_size
         for face in faces:
             if face.shape != (height, width, 3) or face.dtype != np.uint8:
@@ -170,6 +216,9 @@ class Bundle:
                 )
         for number in members:
             self._openings[number].session()
+
+    def _posteriors(self, faces: Sequence[np.ndarray], members: Sequence[int]) -> np.ndarray:
+        self._check(faces, members)
         chunks = [faces[start : start + CHUNK] for start in range(0, len(faces), CHUNK)]
         work = functools.partial(self._chunk_posteriors, members)
         if self.threads > 1 and len(chunks) > 1:
@@ -183,24 +232,30 @@ class Bundle:
         return np.concatenate([nothing, *done], axis=1)
 
     def _chunk_posteriors(self, members: Sequence[int], faces: Sequence[np.ndarray]) -> np.ndarray:
+        seen = self._run(members, faces, ("logits",))
+        return np.stack([softmax(logits).mean(axis=1) for (logits,) in seen])
+
+    def _run(
+        self, members: Sequence[int], faces: Sequence[np.ndarray], ports: Sequence[str]
+    ) -> list[list[np.ndarray]]:
+        """What comes out of each member's `ports` for each face and crop, (n, crops, d) each."""
         raw: dict[int, list[np.ndarray]] = {}  # by radius: members of one radius share its codes
-        return np.stack(
-            [
-                _posteriors(self._openings[number].session(), self.spec.members[number], faces, raw)
-                for number in members
-            ]
-        )
+        return [
+            _seen(self._openings[number].session(), self.spec.members[number], faces, raw, ports)
+            for number in members
+        ]
 
 
-def _posteriors(
+def _seen(
     session: onnxruntime.InferenceSession,
     member: MemberSpec,
     faces: Sequence[np.ndarray],
     raw: dict[int, list[np.ndarray]],
-) -> np.ndarray:
+    ports: Sequence[str],
+) -> list[np.ndarray]:
     representation = Representation.parse(member.preprocessing.representation)
     if representation.radius not in raw:
         raw[representation.radius] = [representation.raw(face) for face in faces]
     crops = np.stack([member.preprocessing.crops_of(one) for one in raw[representation.radius]])
-    logits = session.run(["logits"], {"input": crops.reshape(-1, *crops.shape[2:])})[0]
-    return softmax(logits.reshape(*crops.shape[:2], -1)).mean(axis=1)
+    found = session.run(list(ports), {"input": crops.reshape(-1, *crops.shape[2:])})
+    return [values.reshape(*crops.shape[:2], -1) for values in found]

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from emotiw_cli.bundle.fusion import (
+    Calibration,
     EnsembleWeights,
     Prior,
-    apply_temperature,
     fill_missing,
     fuse,
+    turn,
 )
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
-SCHEMA = 1
+SCHEMA = 2
+"""The newest; a bundle of schema 1 has no calibration, which leaves its posterior as it is."""
 SPEC = "bundle.json"
 """The specification; it records the SHA-256 of every other file of the bundle."""
 DIGEST = "bundle.sha256"
@@ -82,7 +84,7 @@ class BundleSpec:
     face_size : (width, height) in pixels of the aligned face its members are made for.
     detail : widest a face's own pixels may be before it is enlarged to `face_size`, or None.
     members : at least one.
-    weights, prior, temperature : how the members' posteriors become one, see
+    weights, calibration, prior, temperature : how the members' posteriors become one, see
         :mod:`emotiw_cli.bundle.fusion`.
     metrics : the ensemble's figures when it was made.
     licence : what data and initial weights allow.
@@ -96,6 +98,7 @@ class BundleSpec:
     members: tuple[MemberSpec, ...]
     weights: EnsembleWeights
     detail: int | None = None
+    calibration: Calibration = field(default_factory=Calibration)
     prior: Prior = field(default_factory=Prior)
     temperature: float = 1.0
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -107,10 +110,10 @@ class BundleSpec:
 
         A member's row that is not finite counts as uniform.
         """
-        return fuse(posteriors, self.weights, self.prior, self.temperature)
+        return fuse(posteriors, self.weights, self.prior, self.temperature, self.calibration)
 
     def alone(self, posteriors: np.ndarray) -> np.ndarray:
-        """What each member would give as the only one, with the same prior and temperature.
+        """What each member would give as the only one, turned as the ensemble's is.
 
         Beside :meth:`fuse`, then, systems differ in their weights and nothing else.
 
@@ -122,8 +125,11 @@ class BundleSpec:
         -------
         (m, n, 7) float64.
         """
-        turned = self.prior.apply(fill_missing(posteriors))
-        return apply_temperature(turned, self.temperature)
+        return self.turned(fill_missing(posteriors))
+
+    def turned(self, mixture: np.ndarray) -> np.ndarray:
+        """A mixture of posteriors (..., 7) after calibration, prior and temperature, float64."""
+        return turn(mixture, self.prior, self.temperature, self.calibration)
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary of JSON values: the content of ``bundle.json``."""
@@ -135,6 +141,7 @@ class BundleSpec:
             "face": {"size": list(self.face_size), "detail": self.detail},
             "members": [member.to_json() for member in self.members],
             "weights": self.weights.to_json(),
+            "calibration": self.calibration.to_json(),
             "prior": self.prior.to_json(),
             "temperature": self.temperature,
             "metrics": dict(self.metrics),
@@ -152,8 +159,8 @@ class BundleSpec:
             If it is something else, of another schema, or inconsistent; `where` names the file.
         """
         try:
-            if content["schema"] != SCHEMA:
-                raise ValueError(f"schema {content['schema']}, this emotiw reads {SCHEMA}")
+            if content["schema"] not in range(1, SCHEMA + 1):
+                raise ValueError(f"schema {content['schema']}, this emotiw reads up to {SCHEMA}")
             if tuple(content["emotions"]) != EMOTIONS:
                 raise ValueError("its emotions are others or in another order")
             width, height = content["face"]["size"]
@@ -164,6 +171,11 @@ class BundleSpec:
                 detail=content["face"]["detail"],
                 members=tuple(MemberSpec.from_json(member) for member in content["members"]),
                 weights=EnsembleWeights.from_json(content["weights"]),
+                calibration=(
+                    Calibration.from_json(content["calibration"])
+                    if content["schema"] > 1
+                    else Calibration()
+                ),
                 prior=Prior.from_json(content["prior"]),
                 temperature=float(content["temperature"]),
                 metrics=content.get("metrics", {}),

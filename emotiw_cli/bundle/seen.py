@@ -21,7 +21,7 @@ class Seen:
     Attributes
     ----------
     pixels : (n,) sorted uint64 digests of the pictures any member was trained on.
-    groups : the subjects, films or identities any member was trained on.
+    groups : leak keys of the subjects, films or identities any member was trained on.
     chosen : (k,) sorted uint64 digests of the pictures the members were stopped on and the
         weights fitted to.
     """

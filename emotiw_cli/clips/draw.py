@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import cast
@@ -15,7 +16,7 @@ from emotiw_cli.artefact import landing, make_folder
 from emotiw_cli.bundle.draw import COLOURS, annotate
 from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.clips.decode import probe, read_frames, read_sound
-from emotiw_cli.clips.result import ClipPrediction, TubePrediction, emotion_of
+from emotiw_cli.clips.result import ClipPrediction, Heard, Posterior, Step, emotion_of
 from emotiw_cli.emotions import EMOTIONS
 
 LONGEST = 1280
@@ -145,9 +146,19 @@ def write_plot(clip: ClipPrediction, target: Path) -> None:
 
 
 def plot(clip: ClipPrediction) -> np.ndarray:
-    """Emotions over time: for each tube its posterior as stacked bands, (H, W, 3) uint8 RGB."""
-    shown = sorted(clip.tubes, key=lambda tube: (-len(tube.steps), tube.number))[:PANELS]
-    shown.sort(key=lambda tube: tube.number)
+    """Emotions over time: posteriors as stacked bands, of each tube and, last, of the voice.
+
+    Returns
+    -------
+    (H, W, 3) uint8 RGB.
+    """
+    tubes = sorted(clip.tubes, key=lambda tube: (-len(tube.steps), tube.number))[:PANELS]
+    tubes.sort(key=lambda tube: tube.number)
+    shown: list[tuple[str, Sequence[Step | Heard], Posterior]] = [
+        (f"face {tube.number}", tube.steps, tube.posterior) for tube in tubes
+    ]
+    if clip.heard:
+        shown.append(("voice", clip.heard, clip.voice_posterior))
     height = _MARGIN + max(1, len(shown)) * (_PANEL_HEIGHT + _GAP)
     canvas = Image.new("RGB", (_PLOT_WIDTH * _FINE, height * _FINE), _PAPER)
     pen = ImageDraw.Draw(canvas)
@@ -155,19 +166,26 @@ def plot(clip: ClipPrediction) -> np.ndarray:
     if clip.posterior:
         title += f" {100 * max(clip.posterior):.0f} %"
     _text(pen, (_MARGIN, 26), title.encode("ascii", "replace").decode(), _INK, 18, "lm")
-    for row, tube in enumerate(shown):
-        _panel(pen, tube, max(clip.seconds, 0.1), _MARGIN + row * (_PANEL_HEIGHT + _GAP))
+    for row, (name, steps, mean) in enumerate(shown):
+        top = _MARGIN + row * (_PANEL_HEIGHT + _GAP)
+        _panel(pen, name, steps, mean, max(clip.seconds, 0.1), top)
     return np.asarray(canvas.reduce(_FINE))
 
 
-def _panel(pen: ImageDraw.ImageDraw, tube: TubePrediction, seconds: float, top: int) -> None:
+def _panel(
+    pen: ImageDraw.ImageDraw,
+    name: str,
+    steps: Sequence[Step | Heard],
+    mean: Posterior,
+    seconds: float,
+    top: int,
+) -> None:
     left, right = _MARGIN, _PLOT_WIDTH - _LEGEND
     bottom = top + _PANEL_HEIGHT
 
     def x(time: float) -> float:
         return left + (right - left) * time / seconds
 
-    steps = tube.steps
     # A step stands for the time until the next; a lone one for a moment that can be seen.
     times = [step.time for step in steps]
     if len(times) == 1:
@@ -194,8 +212,8 @@ def _panel(pen: ImageDraw.ImageDraw, tube: TubePrediction, seconds: float, top: 
             width=_FINE,
         )
         _text(pen, (x(time), bottom + 14), f"{time:g} s", _FAINT, 12, "mm")
-    _text(pen, (left, top - 10), f"face {tube.number}", _INK, 13, "lm")
-    means = np.array(tube.posterior)
+    _text(pen, (left, top - 10), name, _INK, 13, "lm")
+    means = np.array(mean)
     for line, place in enumerate(np.argsort(-means)):
         y = top + 10 + 26 * line
         pen.rectangle(

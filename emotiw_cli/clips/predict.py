@@ -1,7 +1,8 @@
-"""From clips to predictions: follow the faces, read each a few times a second, average.
+"""From clips to predictions: follow the faces, read each a few times a second, listen, fuse.
 
-A clip's posterior is the mean over all faces that were read in it, every tube included, as the
-2013 challenge's winner took it before its SVM (Kahou et al., doi:10.1007/s12193-015-0195-2).
+The faces' posterior is the mean over all that were read, every tube included, as the 2013
+challenge's winner took it before its SVM (Kahou et al., doi:10.1007/s12193-015-0195-2); the voice's
+is the mean over the spans of sound in which somebody speaks. A clip without the one has the other.
 """
 
 from __future__ import annotations
@@ -9,17 +10,26 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from emotiw_cli.bundle.load import DEFAULT, load_bundle
+from emotiw_cli.bundle.load import DEFAULT
 from emotiw_cli.bundle.predict import align_faces
 from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.bundle.runtime import Bundle
-from emotiw_cli.clips.decode import ClipError, Frame, Reading, read_frames
-from emotiw_cli.clips.result import ClipPrediction, Step, TubePrediction, mean_posterior
+from emotiw_cli.clips.bundle import ClipBundle, load_clip_bundle
+from emotiw_cli.clips.decode import ClipError, Frame, Reading, read_frames, read_sound
+from emotiw_cli.clips.result import (
+    ClipPrediction,
+    Heard,
+    Step,
+    TubePrediction,
+)
 from emotiw_cli.clips.tubes import Follower, Tube
+from emotiw_cli.clips.voice.features import RATE
+from emotiw_cli.clips.voice.run import STEP, VoiceModel
 from emotiw_cli.faces.detect import Detection
 
 Advance = Callable[[float], None]
@@ -27,20 +37,25 @@ Advance = Callable[[float], None]
 
 
 def predict_clip(
-    path: str, bundle: Bundle, *, draw: Path | None = None, advance: Advance = lambda seconds: None
+    path: str,
+    bundle: ClipBundle,
+    *,
+    draw: Path | None = None,
+    advance: Advance = lambda seconds: None,
 ) -> ClipPrediction:
     """Predict the emotions in a clip.
 
     Parameters
     ----------
     path : the file.
-    bundle : reads the faces.
+    bundle : reads the faces and, if it can, the voice.
     draw : an annotated copy with the sound, and beside it a plot, ``.png``, go here.
     advance : is told how far the clip is read.
 
     Returns
     -------
-    The prediction; a clip that cannot be read gets its status.
+    The prediction; a clip that cannot be read gets its status. Sound without pictures is answered
+    by the voice, if there is one.
 
     Raises
     ------
@@ -48,33 +63,35 @@ def predict_clip(
         If a drawing cannot be written.
     """
     began = time.perf_counter()
-    reading = Reading()
-    follower = Follower()
-    read: dict[int, list[Step]] = defaultdict(list)
+    reading, refusal = Reading(), None
+    tubes: tuple[TubePrediction, ...] = ()
     try:
-        for seen in follower.follow(read_frames(Path(path), path, reading)):
-            if seen.looked and seen.tubes:
-                for tube, step in _read_faces(seen.frame, seen.tubes, bundle):
-                    read[tube].append(step)
-            advance(seen.frame.time)
+        tubes = _see(path, reading, bundle.faces, advance)
     except ClipError as error:
-        return ClipPrediction(path, error.status, note=str(error))
-    tubes = tuple(
-        TubePrediction(tube.number, tuple(tube.frames), tube.smoothed(), steps)
-        for tube in follower.certain()
-        # What was read after the face was last found may be something else.
-        if (steps := tuple(step for step in read[tube.number] if step.time <= tube.times[-1]))
-    )
-    steps = tuple(step for tube in tubes for step in tube.steps)
-    prediction = ClipPrediction(
-        path,
-        "ok" if steps else "no_face",
-        mean_posterior(steps),
-        tubes,
-        reading.seconds,
-        reading.frames,
-        time.perf_counter() - began,
-        reading.note,
+        refusal = error
+        if error.status != "no_video" or bundle.voice is None:
+            return ClipPrediction(path, error.status, note=str(error))
+    heard: tuple[Heard, ...] = ()
+    if bundle.voice is not None:
+        heard, seconds = _listen(path, bundle.voice)
+        reading.seconds = max(reading.seconds, seconds)
+    if refusal is not None:
+        if not heard:
+            return ClipPrediction(path, refusal.status, note=str(refusal))
+        reading.note = f"{path} has no pictures: the voice alone answers."
+    prediction = ClipPrediction(path, "no_face", (), tubes, heard)
+    if tubes or heard:
+        prediction = replace(
+            prediction,
+            status="ok" if tubes else "voice_only",
+            posterior=bundle.fuse(prediction.faces_posterior, prediction.voice_posterior),
+        )
+    prediction = replace(
+        prediction,
+        seconds=reading.seconds,
+        frames=reading.frames,
+        took=time.perf_counter() - began,
+        note=reading.note,
     )
     if draw is not None and tubes:
         from emotiw_cli.clips.draw import draw_clip, write_plot
@@ -89,6 +106,7 @@ def predict_clips(
     bundle: str | Path = DEFAULT,
     *,
     work: Path = Path("work"),
+    voice: bool = True,
     draw: Path | None = None,
     advance: Advance = lambda seconds: None,
 ) -> Iterator[ClipPrediction]:
@@ -97,7 +115,7 @@ def predict_clips(
     Parameters
     ----------
     paths : as for :func:`emotiw_cli.bundle.predict.predict_paths`.
-    bundle, work : as for :func:`emotiw_cli.bundle.load.load_bundle`.
+    bundle, work, voice : as for :func:`emotiw_cli.clips.bundle.load_clip_bundle`.
     draw : folder for annotated copies and plots of the clips with faces.
     advance : as for :func:`predict_clip`.
 
@@ -109,7 +127,7 @@ def predict_clips(
         If a drawing cannot be written.
     """
     entries = list(paths)
-    loaded = load_bundle(bundle, work=work)
+    loaded = load_clip_bundle(bundle, work=work, voice=voice)
     plan: dict[str, Path] = {}
     if draw is not None:
         from emotiw_cli.bundle.draw import plan_drawings
@@ -122,18 +140,54 @@ def predict_clips(
             yield ClipPrediction(entry.path, entry.status, note=entry.note)
 
 
-def _read_faces(
-    frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle
-) -> Iterator[tuple[int, Step]]:
+def _see(
+    path: str, reading: Reading, bundle: Bundle, advance: Advance
+) -> tuple[TubePrediction, ...]:
+    follower = Follower()
+    read: dict[int, list[Step]] = defaultdict(list)
+    for seen in follower.follow(read_frames(Path(path), path, reading)):
+        if seen.looked:
+            for tube, step in read_faces(seen.frame, seen.tubes, bundle):
+                read[tube].append(step)
+        advance(seen.frame.time)
+    return tuple(
+        TubePrediction(tube.number, tuple(tube.frames), tube.smoothed(), steps)
+        for tube in follower.certain()
+        # What was read after the face was last found may be something else.
+        if (steps := tuple(step for step in read[tube.number] if step.time <= tube.times[-1]))
+    )
+
+
+def _listen(path: str, voice: VoiceModel) -> tuple[tuple[Heard, ...], float]:
+    """The spans with a voice, and the length of the sound in seconds."""
+    samples = 0
+
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal samples
+        for block in read_sound(Path(path), RATE, block=round(STEP * RATE), name=path):
+            samples += len(block)
+            yield block
+
+    heard = tuple(
+        Heard(time, tuple(posterior.tolist())) for time, posterior in voice.over_time(counted())
+    )
+    return heard, samples / RATE
+
+
+def read_faces(frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle) -> Iterator[tuple[int, Step]]:
+    """Each tube's number and what `bundle` says of its face in `frame`."""
+    if not tubes:
+        return
     image = frame.image()
-    boxes = [_detection(tube.boxes[-1], image) for tube in tubes]
+    boxes = [detection(tube.boxes[-1], image) for tube in tubes]
     faces = align_faces(image, boxes, bundle)
     for tube, box, posterior in zip(tubes, boxes, bundle.posteriors(faces), strict=True):
         place = (box.x, box.y, box.width, box.height)
         yield tube.number, Step(frame.time, *place, tuple(posterior.tolist()))
 
 
-def _detection(box: np.ndarray, image: np.ndarray) -> Detection:
+def detection(box: np.ndarray, image: np.ndarray) -> Detection:
+    """A tube's box, (4,) float, as a detection within `image`."""
     height, width = image.shape[:2]
     whole = tuple(int(v) for v in np.rint(box))
     x, y = min(max(0, whole[0]), width - 1), min(max(0, whole[1]), height - 1)

@@ -59,15 +59,25 @@ class TubePrediction:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """The voice in a span of sound around a time, in seconds."""
+
+    time: float
+    posterior: Posterior
+
+
+@dataclass(frozen=True)
 class ClipPrediction:
     """One clip, or why it gave nothing.
 
     Attributes
     ----------
     path : as it was given.
-    status : ``ok``, ``no_face``, ``missing``, ``unreadable``, ``no_video``, ``too_large``.
+    status : ``ok``; ``voice_only``, no face was seen; ``no_face``, nor was a voice heard;
+        ``missing``, ``unreadable``, ``no_video``, ``too_large``.
     posterior : of the clip.
     tubes : its faces.
+    heard : its voice.
     seconds, frames : its length.
     took : seconds it took to read.
     note : a sentence on what went wrong, or empty.
@@ -77,21 +87,45 @@ class ClipPrediction:
     status: str = "ok"
     posterior: Posterior = ()
     tubes: tuple[TubePrediction, ...] = ()
+    heard: tuple[Heard, ...] = ()
     seconds: float = 0.0
     frames: int = 0
     took: float = 0.0
     note: str = ""
 
     def rows(self) -> Iterator[list[str]]:
-        """The csv's rows: one of the clip, then one of each tube with those of its steps."""
+        """The csv's rows: one of the clip, one of each tube with those of its steps, and one of the
+        voice with those of its spans.
+        """
         yield self._row("clip", "", *[""] * 5, posterior=self.posterior)
         for tube in self.tubes:
             start = f"{tube.steps[0].time:.3f}"
             yield self._row("tube", tube.number, start, *[""] * 4, posterior=tube.posterior)
             for step in tube.steps:
-                box = (step.x, step.y, step.width, step.height)
-                time = f"{step.time:.3f}"
-                yield self._row("step", tube.number, time, *box, posterior=step.posterior)
+                yield self.step_row(tube.number, step.time, step)
+
+        if self.heard:
+            start = f"{self.heard[0].time:.3f}"
+            yield self._row("voice", "", start, *[""] * 4, posterior=self.voice_posterior)
+            for span in self.heard:
+                time = f"{span.time:.3f}"
+                yield self._row("span", "", time, *[""] * 4, posterior=span.posterior)
+
+    def step_row(self, tube: int | str, time: float, step: Step | None) -> list[str]:
+        """The csv's row of a face at a time, or that there was none."""
+        box = (step.x, step.y, step.width, step.height) if step else [""] * 4
+        posterior = step.posterior if step else ()
+        return self._row("step", tube, f"{time:.3f}", *box, posterior=posterior)
+
+    @property
+    def faces_posterior(self) -> Posterior:
+        """The mean over all steps of all faces."""
+        return mean_posterior(tuple(step for tube in self.tubes for step in tube.steps))
+
+    @property
+    def voice_posterior(self) -> Posterior:
+        """The mean over the spans of the voice."""
+        return mean_posterior(self.heard)
 
     def _row(self, part: str, *cells: object, posterior: Posterior) -> list[str]:
         shares = [f"{share:.6f}" for share in posterior] or [""] * len(EMOTIONS)
@@ -128,11 +162,18 @@ class ClipPrediction:
                 }
                 for tube in self.tubes
             ],
+            "faces": _answer(self.faces_posterior),
+            "voice": {
+                **_answer(self.voice_posterior),
+                "spans": [
+                    {"time": round(span.time, 3), **_answer(span.posterior)} for span in self.heard
+                ],
+            },
         }
 
 
-def mean_posterior(steps: tuple[Step, ...]) -> Posterior:
-    """The mean of the posteriors of steps; empty if there are none."""
+def mean_posterior(steps: tuple[Step, ...] | tuple[Heard, ...]) -> Posterior:
+    """The mean of the posteriors of steps or spans; empty if there are none."""
     if not steps:
         return ()
     return tuple(np.mean([step.posterior for step in steps], axis=0).tolist())

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from emotiw_cli.clips.result import ClipPrediction
 
 
+READ = ("ok", "voice_only", "no_face")
+"""Statuses of clips that could be read."""
+
+
 def predict_clips_verb(
     entries: list[str | FacePrediction],
     done: list[ClipPrediction],
@@ -21,6 +25,7 @@ def predict_clips_verb(
     json: str | None,
     draw: Path | None,
     bundle: str,
+    voice: bool,
     work: Path,
     terminal: bool,
 ) -> None:
@@ -35,7 +40,10 @@ def predict_clips_verb(
         def advance(seconds: float) -> None:
             bar.update(len(done), text=f"{seconds:.0f} s read")
 
-        for clip in predict_clips(entries, bundle, work=work, draw=draw, advance=advance):
+        predictions = predict_clips(
+            entries, bundle, work=work, voice=voice, draw=draw, advance=advance
+        )
+        for clip in predictions:
             done.append(clip)
             for write in writers:
                 write(clip)
@@ -43,7 +51,7 @@ def predict_clips_verb(
     if terminal:
         _print_table(done)
     _print_summary(done, draw)
-    if not any(clip.status in ("ok", "no_face") for clip in done):
+    if not any(clip.status in READ for clip in done):
         raise InputError("not one clip could be read.")
 
 
@@ -55,11 +63,13 @@ def _print_summary(done: list[ClipPrediction], draw: Path | None) -> None:
             print(f"emotiw: {printable(clip.note)}", file=sys.stderr)
     seconds, took = sum(clip.seconds for clip in done), sum(clip.took for clip in done)
     faces = sum(len(clip.tubes) for clip in done)
-    unread = sum(clip.status not in ("ok", "no_face") for clip in done)
+    unread = sum(clip.status not in READ for clip in done)
+    voices = sum(bool(clip.heard) for clip in done)
     parts = [
         f"{len(done)} clip{'' if len(done) == 1 else 's'}",
         *([f"{unread} not read"] if unread else []),
         f"{faces} face{'' if faces == 1 else 's'}",
+        *([f"{voices} with a voice"] if voices else []),
         f"{seconds:.1f} s of video in {took:.1f} s",
     ]
     if seconds > 0:
@@ -109,7 +119,10 @@ def _print_table(done: list[ClipPrediction]) -> None:
     for clip in done:
         name = printable(clip.path)
         row(name, "", f"0–{clip.seconds:.1f}" if clip.frames else "", clip.posterior, clip.status)
-        for tube in clip.tubes if len(clip.tubes) > 1 else ():
+        for tube in clip.tubes if len(clip.tubes) > 1 or clip.heard else ():
             span = f"{tube.steps[0].time:.1f}–{tube.steps[-1].time:.1f}"
             row("", str(tube.number), span, tube.posterior, "")
+        if clip.heard:
+            span = f"{clip.heard[0].time:.1f}–{clip.heard[-1].time:.1f}"
+            row("", "voice", span, clip.voice_posterior, "")
     Console().print(table)

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-Layout = Literal["auto", "photos", "classes", "identities", "table", "ferplus", "fer2013"]
+Layout = Literal[
+    "auto",
+    "photos",
+    "classes",
+    "identities",
+    "afew",
+    "table",
+    "ferplus",
+    "rafdb",
+    "affectnet",
+    "fer2013",
+    "recordio",
+]
 
 
 def align_command(
     source: Annotated[
-        Path, typer.Argument(help="A picture, folder, zip, csv, or .txt list of pictures.")
+        Path, typer.Argument(help="A picture, folder, zip, csv, .rec, or .txt list of pictures.")
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the faces to write.")],
     layout: Annotated[
@@ -42,7 +54,8 @@ def align_command(
         Path | None,
         typer.Option(
             "--exclude",
-            help="A text file of pictures to leave out, one path a line; or its name in SOURCE.",
+            help="Pictures to leave out: a text file, one path a line, or a .csv such as `emotiw "
+            "duplicates` writes; or its name in SOURCE.",
         ),
     ] = None,
     split_by_group: Annotated[
@@ -51,6 +64,22 @@ def align_command(
             "--split-by-group",
             help="Draw this share of the groups (subjects, films), or of the pictures where there "
             "are none, for validation; for sets without a split.",
+        ),
+    ] = None,
+    test_as_validation: Annotated[
+        bool,
+        typer.Option(
+            "--test-as-validation",
+            help="Call the test split validation, as is done with sets that have no validation "
+            "split (RAF-DB).",
+        ),
+    ] = False,
+    set_name: Annotated[
+        str | None,
+        typer.Option(
+            "--set",
+            help="Set that the subjects and films belong to, by default SOURCE's name; two sets "
+            "of one name share them.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the drawn split.")] = 0,
@@ -74,31 +103,40 @@ def align_command(
 
     Writes WORK/faces/NAME: the faces in shards, and index.csv with one row per picture, whatever
     became of it. Known layouts: flat photos, a folder per emotion or per person (below train,
-    val, test or not), a csv of pictures with labels, FER+, as a folder or a zip; FER2013's csv.
+    val, test or not), AFEW's faces by clip, a csv of pictures with labels, FER+, RAF-DB, AffectNet,
+    as a folder or a zip; FER2013's csv; InsightFace's train.rec.
 
     Each picture's largest face is taken, turned and scaled by its eyes and nose. Sets of crops
-    (FER2013, SFEW's aligned faces) go through --no-detect.
+    (FER2013, aligned faces of SFEW or RAF-DB, InsightFace) go through --no-detect.
 
     Killed or interrupted, the same command goes on from there. Machines that share the folder, or
     copy theirs together, divide the work with --shard 1/3, 2/3, 3/3; the result is the same.
     """
+    from emotiw_cli.commands._stage import parse_share, parse_size, say_what_is_missing, summary_of
+
     width, height = parse_size(size)
-    i, n = _parse(share, r"(\d+)/(\d+)", "--shard", "1/2")
+    parts = parse_share(share)
     if split_by_group is not None and not 0 < split_by_group < 1:
         raise typer.BadParameter("a share lies between 0 and 1", param_hint="--split-by-group")
     from emotiw_cli.artefact import folder_of
     from emotiw_cli.commands._console import print_json, progress, say, table
+    from emotiw_cli.data import sources
     from emotiw_cli.data.make_faces import make_faces
-    from emotiw_cli.data.sources import exclude_listed, open_source, split_groups
 
     folder = folder_of(work, "faces", name)
-    opened = open_source(source, layout)
+    opened = sources.open_source(source, layout)
     if exclude is not None:
-        opened, unknown = exclude_listed(opened, exclude)
+        opened, unknown = sources.exclude_listed(opened, exclude, name)
         if unknown:
             say(f"emotiw: {len(unknown)} excluded names are not in {source}, such as {unknown[0]}")
+    if test_as_validation:
+        opened = sources.validate_on_test(opened)
+        count = sum(row.split == "validation" for row in opened.rows)
+        say(f"{count} pictures of the test split become the validation split")
     if split_by_group is not None:
-        opened = split_groups(opened, split_by_group, seed)
+        opened = sources.split_groups(opened, split_by_group, seed)
+    if set_name is not None:
+        opened = replace(opened, options={**opened.options, "set": set_name})
     with progress("pictures", len(opened.rows), quiet=as_json) as bar:
         report = make_faces(
             opened,
@@ -108,40 +146,14 @@ def align_command(
             detect=detect,
             missed=missed,
             workers=workers or None,
-            share=(i, n),
+            share=parts,
             overwrite=overwrite,
             licences=licence or (),
             on_progress=bar.update,
         )
-    summary = {
-        "artefact": str(report.folder),
-        "layout": opened.layout,
-        "complete": report.artefact is not None,
-        **report.counts,
-        "worked_on": report.made,
-        "seconds": round(report.seconds, 1),
-        "images_per_second": round(report.made / report.seconds, 1),
-    }
+    summary = summary_of(report, opened.layout)
     if as_json:
         print_json(summary)
-        return
-    if report.artefact is not None:
-        table("Aligned", summary)
     else:
-        table("Aligned a share", summary)
-        say(
-            f"{report.missing} of {report.shards} shards are still missing; run the other shares, "
-            "copy their files into this folder, and run any share again to merge them."
-        )
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """``143x181`` → (143, 181)."""
-    return _parse(text, r"(\d+)[x×](\d+)", "--size", "143x181")
-
-
-def _parse(text: str, pattern: str, option: str, example: str) -> tuple[int, int]:
-    match = re.fullmatch(pattern, text)
-    if match is None:
-        raise typer.BadParameter(f"write it as {example}, not {text!r}", param_hint=option)
-    return int(match[1]), int(match[2])
+        table("Aligned" if report.artefact else "Aligned a share", summary)
+        say_what_is_missing(report)

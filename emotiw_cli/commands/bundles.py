@@ -36,7 +36,7 @@ def list_command(as_json: Json = False, work: Work = Path("work")) -> None:
     for one in listed:
         what = ["shipped" if one.shipped else "workspace", "default" if one.default else ""]
         if one.spec:
-            what += [f"version {one.spec.version}", f"{len(one.spec.members)} members"]
+            what += [f"version {one.spec.version}", " + ".join(one.parts)]
         what += [size_text(one.size), one.state, one.spec.licence if one.spec else one.note]
         print(f"{one.name}: {', '.join(part for part in what if part)}")
 
@@ -93,7 +93,7 @@ def _as_json(one: Listed) -> dict[str, Any]:
         "note": one.note,
         "bytes": one.size,
         "version": spec.version if spec else None,
-        "members": [member.name for member in spec.members] if spec else None,
+        "members": list(one.parts) if spec else None,
         "licence": spec.licence if spec else None,
     }
 

@@ -37,6 +37,14 @@ def ensemble_command(
         bool,
         typer.Option("--calibrate/--no-calibrate", help="Fit a temperature, or leave it at 1."),
     ] = True,
+    class_bias: Annotated[
+        bool,
+        typer.Option(
+            "--class-bias/--no-class-bias",
+            help="Fit a bias for each emotion before the prior, so that it is given as often as "
+            "it is right; the prior then turns from the labelled validation faces' class mix.",
+        ),
+    ] = False,
     prior_strength: Annotated[
         str,
         typer.Option(
@@ -101,7 +109,7 @@ def ensemble_command(
     from emotiw_cli.ensemble.make import STEPS, make_bundle
 
     names = [part.strip() for member in members for part in member.split(",") if part.strip()]
-    plan = Plan(method, folds, seed, draws, calibrate, strength, target, even)
+    plan = Plan(method, folds, seed, draws, calibrate, strength, target, even, class_bias)
     with progress("ensemble", len(STEPS), quiet=as_json) as bar:
         made = make_bundle(
             work,

@@ -29,6 +29,14 @@ def finetune_command(
             "(FER2013's own label under FER+).",
         ),
     ] = 0.0,
+    exclude: Annotated[
+        Path | None,
+        typer.Option(
+            "--exclude",
+            help="Faces not to train on: a text file, one path a line, or a .csv such as `emotiw "
+            "duplicates` writes.",
+        ),
+    ] = None,
     imbalance: Annotated[
         Literal["none", "weighted", "balanced", "logit-adjusted"],
         typer.Option(
@@ -73,9 +81,14 @@ def finetune_command(
     from the last checkpoint and ends with the same weights.
     """
     options.require_training()
+    from emotiw_cli.data.sources.exclusions import Exclusions
+    from emotiw_cli.data.sources.source import read_lines
     from emotiw_cli.training.finetune import finetune
     from emotiw_cli.training.recipe import Recipe
 
+    exclusions = None
+    if exclude is not None:
+        exclusions = Exclusions.parse("\n".join(read_lines(exclude)), exclude.name)
     recipe = Recipe(
         net,
         rep,
@@ -107,6 +120,7 @@ def finetune_command(
             init=init,
             hard=hard,
             source_share=source_share,
+            exclude=exclusions,
             workers=workers,
             overwrite=overwrite,
             progress=progress,

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ from emotiw_cli.errors import INTERRUPTED, InputError
 if TYPE_CHECKING:
     from emotiw_cli.bundle.result import FacePrediction
     from emotiw_cli.clips.result import ClipPrediction
+    from emotiw_cli.groups.result import GroupPrediction
 
 TABLE_ROWS = 100
 """A terminal shows no more rows than this; a file keeps them all."""
@@ -28,13 +29,13 @@ _WIDE = 122
 
 def predict_command(
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="PATH…",
             help="Pictures or clips, folders (with all below them), quoted globs; - reads paths "
             "from standard input, one a line.",
         ),
-    ],
+    ] = None,
     csv: Annotated[
         str | None,
         typer.Option(
@@ -56,14 +57,36 @@ def predict_command(
         bool,
         typer.Option("--detect/--no-detect", help="Look for faces, or take each picture for one."),
     ] = True,
+    group: Annotated[
+        bool,
+        typer.Option("--group", help="Read each picture as a group: negative, neutral, positive."),
+    ] = False,
     bundle: Annotated[
         str,
         typer.Option(metavar="NAME|DIR", help="The bundle that answers: its name or its folder."),
     ] = "default",
+    camera: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="N", help="Read the faces before camera N, from 0, live."),
+    ] = None,
+    voice: Annotated[
+        bool,
+        typer.Option(
+            "--voice/--no-voice", help="Listen to clips too, or read them by their faces alone."
+        ),
+    ] = True,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes for many pictures.", show_default="one per core"),
     ] = None,
+    detector: Annotated[
+        Literal["hog", "hog-haar", "yunet"],
+        typer.Option(
+            help="What finds faces in pictures. hog: upright faces from some forty pixels; "
+            "hog-haar: always enlarged, then a Haar cascade; yunet: a small net, for small or "
+            "turned faces too."
+        ),
+    ] = "hog",
     work: Annotated[Path, typer.Option(help="Workspace that named bundles lie in.")] = Path("work"),
 ) -> None:
     """Read the emotion of every face in photos or clips.
@@ -79,10 +102,27 @@ def predict_command(
     Clips (MP4, AVI, MKV, WebM and whatever else FFmpeg reads) are answered in calls of their own.
     Their columns are path, status, part, tube, time, x, y, width, height, the seven emotions,
     emotion, confidence. There is a row with the part clip for each clip, one with the part tube
-    for each face through it, and one with the part step for each time its emotion was read, six
-    times a second. Status no_video stands for sound alone. --draw writes an MP4 with the clip's
-    sound and a plot of the emotions over time. The real-time factor printed at the end is the
-    time it took to read over the length of the clips.
+    for each face through it, one with the part step for each time its emotion was read, six times
+    a second, one with the part voice for the voice and one with the part span for each three
+    seconds of it. The faces count for most of a clip's answer; where nobody speaks they answer
+    alone. Status voice_only says that the voice answered alone, no_face that there was neither,
+    no_video that there is sound without pictures or voice. A bundle for photos, named with
+    --bundle, reads a clip's faces alone. --draw writes an MP4 with the clip's sound and a plot of
+    the emotions over time. The real-time factor printed at the end is the time it took to read
+    over the length of the clips.
+
+    With --group a picture gets one answer, negative, neutral or positive, from a group bundle. The
+    columns are path, status, part, face, x, y, width, height, negative, neutral, positive,
+    emotion, confidence, share: a row with the part group for each picture and one with the part
+    face for each of its faces, with what the bundle would say of that face alone and its share: by
+    how much the probability of the group's answer would fall without it. Where no face is found
+    the status is no_face, and the answer is that of the whole image if the bundle reads it, else
+    the mix of the labels it learned from.
+
+    --camera N shows the camera's picture with the faces in a window, where there is a display, and
+    prints a line a second for each; into a pipe or with --csv a row with the part step for each
+    face, six times a second, with the status no_face for none. It reads faces, not sound, until
+    Ctrl-C or until the window is closed, then prints what it saw.
 
     Exit codes: 0 if at least one picture or clip could be read, with or without a face; 3 if none
     could; 4 or 8 if the bundle is missing or was tampered with; 6 if an output cannot be written;
@@ -99,6 +139,15 @@ def predict_command(
     if csv is None and json is None and not terminal:
         csv = STANDARD_OUTPUT
     _check_outputs(csv, json)
+    if camera is not None:
+        from emotiw_cli.commands._camera import predict_camera_verb
+
+        if paths or json or draw or not detect:
+            raise typer.BadParameter("--camera goes without paths, --json, --draw and --no-detect.")
+        predict_camera_verb(camera, csv=csv, bundle=bundle, work=work, terminal=terminal)
+        return
+    if not paths:
+        raise typer.BadParameter("name pictures or clips, or a camera with --camera 0.")
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     entries = list(find_pictures(paths, sys.stdin))
     if _are_clips(entries):
@@ -106,6 +155,10 @@ def predict_command(
 
         if not detect:
             raise typer.BadParameter("--no-detect is for pictures; faces are followed in clips.")
+        if detector != "hog":
+            raise typer.BadParameter("--detector is for pictures; clips are read with hog.")
+        if group:
+            raise typer.BadParameter("--group is for pictures, not for clips.")
         clips: list[ClipPrediction] = []
         with _stopping(clips, entries, "clips", csv, json):
             predict_clips_verb(
@@ -115,7 +168,27 @@ def predict_command(
                 json=json,
                 draw=draw,
                 bundle=bundle,
+                voice=voice,
                 work=work,
+                terminal=terminal,
+            )
+        return
+    if group:
+        from emotiw_cli.commands._groups import predict_groups_verb
+
+        if not detect:
+            raise typer.BadParameter("--group looks for faces; leave --no-detect out.")
+        groups: list[GroupPrediction] = []
+        with _stopping(groups, entries, "pictures", csv, json):
+            predict_groups_verb(
+                entries,
+                groups,
+                csv=csv,
+                json=json,
+                draw=draw,
+                bundle=bundle,
+                work=work,
+                workers=workers or processors.available(),
                 terminal=terminal,
             )
         return
@@ -124,6 +197,7 @@ def predict_command(
         bundle,
         work=work,
         detect=detect,
+        detector=detector,
         workers=workers or processors.available(),
         draw=draw,
     )

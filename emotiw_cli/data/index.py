@@ -29,19 +29,21 @@ class FaceRow:
     status : ``ok``, or why there is no face: ``no_face``, ``missing``, ``unreadable``,
         ``too_large``, ``unsupported``, ``bad_row``, ``excluded``.
     split : ``train``, ``validation``, ``test`` or empty.
-    label : an emotion, an identity, or empty.
+    label : an emotion, an identity, a class of groups, or empty.
     source_label : the label the set had before it was annotated anew (FER2013's under FER+).
     votes : annotators' votes for the seven emotions in class order, or empty.
     other_votes : votes for anything else (contempt, unknown, not a face).
-    group : leak key: subject, identity or film. No group may be in two splits.
+    group : subject, identity, film or clip, as the set calls it; see :func:`leak_key`. None may
+        be in two splits.
     width, height : size of the source picture in pixels.
-    faces : number of faces found in it; the largest clear one is stored.
-    x, y, w, h : box of the stored face, in pixels of the source picture.
-    detector : ``hog``, ``hog_x2``, or ``whole`` where the picture itself is the face.
+    faces : number of faces found in it; `align` stores the largest clear one, `groups faces` all.
+    x, y, w, h : box of the one stored face, in pixels of the source picture.
+    detector : ``hog``, ``hog_x2``, or ``whole`` where the picture itself is the face; several words
+        where several detectors found faces.
     landmarks : 68 points ``x,y x,y …`` in pixels of the source picture, or empty; kept as text,
         for an index may have half a million rows. See :meth:`points`.
     pixels : first 16 hexadecimal digits of the SHA-256 of the decoded source picture.
-    shard, offset : where the face lies; -1 where there is none.
+    shard, offset : where the face, or the first, lies; -1 where there is none.
     note : a sentence on what went wrong, or empty.
     """
 
@@ -82,6 +84,14 @@ class FaceRow:
     def points(self) -> np.ndarray:
         """The landmarks, (68, 2) float64, or (0, 2) where there are none."""
         return np.array(self.landmarks.replace(",", " ").split(), dtype=np.float64).reshape(-1, 2)
+
+
+def leak_key(set_name: str, group: str) -> str:
+    """What `group` of the set `set_name` is called beside those of other sets.
+
+    Two sets' subject 5 are not the same person. Empty without a group.
+    """
+    return f"{set_name}:{group}" if set_name and group else group
 
 
 def landmarks_text(points: np.ndarray) -> str:

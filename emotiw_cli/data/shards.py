@@ -1,4 +1,4 @@
-"""HDF5 shards: one dataset of equal pictures, one chunk a picture, written whole and renamed.
+"""HDF5 shards: datasets of equal pictures, one chunk a picture, written whole and renamed.
 
 Uncompressed, so that reading a picture is one seek; without time stamps, so that equal content
 gives equal bytes. Readers open lazily in each process and read chunk by chunk: fancy indexing
@@ -7,7 +7,9 @@ on a chunked dataset is some ninety times slower.
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +32,9 @@ def write_shard(
     *,
     attributes: dict[str, Any] | None = None,
     palette: np.ndarray | None = None,
+    beside: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write `pictures` as `dataset` of a new HDF5 file at `path`.
-
-    The file is made in memory: HDF5 that meets a full disk crashes when the program ends.
 
     Parameters
     ----------
@@ -41,12 +42,15 @@ def write_shard(
     attributes : stored on the dataset.
     palette : (256, 3) uint8, stored and referenced as the HDF5 Image and Palette convention
         says, so that viewers show colour.
+    beside : more datasets: pictures as well, or numbers, (n,).
     """
-    with h5py.File(path.name, "w", libver="latest", driver="core", backing_store=False) as file:
-        chunk = (1, *pictures.shape[1:]) if len(pictures) else None
-        stored = file.create_dataset(dataset, data=pictures, chunks=chunk, track_times=False)
+    with landing_hdf5(path) as file:
+        stored = store(file, dataset, pictures)
         for name, value in (attributes or {}).items():
             stored.attrs[name] = value
+        for name, values in (beside or {}).items():
+            chunk = (1, *values.shape[1:]) if values.ndim > 1 and len(values) else None
+            file.create_dataset(name, data=values, chunks=chunk, track_times=False)
         if palette is not None:
             colours = file.create_dataset("palette", data=palette, track_times=False)
             colours.attrs["CLASS"] = np.bytes_("PALETTE")
@@ -57,10 +61,26 @@ def write_shard(
             stored.attrs["IMAGE_SUBCLASS"] = np.bytes_("IMAGE_INDEXED")
             stored.attrs["IMAGE_VERSION"] = np.bytes_("1.2")
             stored.attrs["PALETTE"] = np.array([colours.ref], dtype=h5py.ref_dtype)
+
+
+@contextlib.contextmanager
+def landing_hdf5(path: Path) -> Iterator[Any]:
+    """Yield an empty HDF5 file that lands at `path` whole when the block succeeds.
+
+    It is made in memory: HDF5 that meets a full disk crashes when the program ends.
+    """
+    with h5py.File(path.name, "w", libver="latest", driver="core", backing_store=False) as file:
+        yield file
         file.flush()
         content = file.id.get_file_image()
     with landing_file(path) as landed:
         landed.write(content)
+
+
+def store(file: Any, dataset: str, entries: np.ndarray) -> Any:
+    """Store `entries` in an open HDF5 file, a chunk each; return the dataset."""
+    chunk = (1, *entries.shape[1:]) if len(entries) else None
+    return file.create_dataset(dataset, data=entries, chunks=chunk, track_times=False)
 
 
 class ShardReader:

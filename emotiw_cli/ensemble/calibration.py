@@ -1,12 +1,13 @@
-"""Make confidences true: fit a temperature, and the strength of a prior correction."""
+"""Make confidences true: fit a temperature, class biases, the strength of a prior correction."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax
 
-from emotiw_cli.bundle.fusion import Prior, apply_temperature
-from emotiw_cli.evaluation.metrics import log_loss
+from emotiw_cli.bundle.fusion import Calibration, Prior, apply_temperature
+from emotiw_cli.evaluation.metrics import FLOOR, log_loss
 
 _LOG_RANGE = (-3.0, 3.0)
 """ln T between these: T from 0.05 to 20."""
@@ -37,6 +38,37 @@ def fit_temperature(posteriors: np.ndarray, targets: np.ndarray) -> float:
         options={"xatol": _TOLERANCE},
     )
     return float(np.exp(found.x))
+
+
+def fit_calibration(posteriors: np.ndarray, targets: np.ndarray) -> Calibration:
+    """The temperature and class biases of the least log-loss (Alexandari et al., see there).
+
+    The biases have a standard normal prior (half their sum of squares is added to the summed
+    loss), so a class with few faces or none moves little. The loss is convex in 1/T and the
+    biases; L-BFGS finds its one minimum.
+
+    Parameters
+    ----------
+    posteriors, targets : (n, 7) float, see :func:`fit_temperature`.
+    """
+    known = ~np.isnan(targets).any(axis=1)
+    logs, shares = np.log(np.maximum(posteriors[known], FLOOR)), targets[known]
+    if len(shares) == 0:
+        return Calibration()
+
+    def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
+        scores = point[0] * logs + point[1:]
+        fitted = log_softmax(scores, axis=1)
+        left = np.exp(fitted) - shares
+        value = -(shares * fitted).sum() + (point[1:] ** 2).sum() / 2
+        gradient = np.concatenate([[(left * logs).sum()], left.sum(axis=0) + point[1:]])
+        return value / len(shares), gradient / len(shares)
+
+    low, high = np.exp(_LOG_RANGE)
+    bounds = [(1 / high, 1 / low), *[(None, None)] * shares.shape[1]]
+    start = np.concatenate([[1.0], np.zeros(shares.shape[1])])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, tol=1e-12)
+    return Calibration(1 / float(found.x[0]), tuple(found.x[1:].tolist()))
 
 
 def fit_prior_strength(

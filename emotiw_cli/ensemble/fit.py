@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from emotiw_cli.bundle.fusion import EnsembleWeights, Prior, fuse
+from emotiw_cli.bundle.fusion import Calibration, EnsembleWeights, Prior, fuse
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.ensemble.calibration import fit_prior_strength, fit_temperature
+from emotiw_cli.ensemble.calibration import fit_calibration, fit_prior_strength, fit_temperature
 from emotiw_cli.ensemble.members import Member
 from emotiw_cli.ensemble.search import DRAWS, random_search_weights
 from emotiw_cli.ensemble.weights import log_loss_weights
@@ -42,6 +42,8 @@ class Plan:
     seed : of the random search, the folds and the bootstrap.
     draws : uniform draws of a random search.
     calibrate : fit a temperature; else it is 1.
+    class_bias : fit a :class:`~emotiw_cli.bundle.fusion.Calibration` first; the prior correction
+        then starts from the mix of the labelled faces.
     prior_strength : exponent of the prior correction; None: the one of the least log-loss.
     prior_target : (7,) class shares to correct towards; None: uniform.
     even : of the method ``log-loss``, see :func:`.weights.log_loss_weights`.
@@ -55,6 +57,7 @@ class Plan:
     prior_strength: float | None = 0.0
     prior_target: tuple[float, ...] | None = None
     even: float = 0.0
+    class_bias: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary of JSON values."""
@@ -64,15 +67,16 @@ class Plan:
 
 @dataclass(frozen=True)
 class Fusion:
-    """Fitted weights, prior correction and temperature."""
+    """Fitted weights, calibration, prior correction and temperature."""
 
     weights: EnsembleWeights
+    calibration: Calibration
     prior: Prior
     temperature: float
 
     def posteriors(self, members: np.ndarray) -> np.ndarray:
         """Members' posteriors (m, n, 7) → the ensemble's (n, 7)."""
-        return fuse(members, self.weights, self.prior, self.temperature)
+        return fuse(members, self.weights, self.prior, self.temperature, self.calibration)
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ def fit_fusion(
     priors: np.ndarray,
     plan: Plan,
 ) -> Fusion:
-    """Fit weights, then the prior's strength, then the temperature.
+    """Fit weights, then class biases, then the prior's strength, then the temperature.
 
     Parameters
     ----------
@@ -107,16 +111,24 @@ def fit_fusion(
     priors : (m, 7) float class shares the members' posteriors refer to.
     """
     weights = _weights(posteriors, labels, targets, plan)
-    # A mixture of posteriors refers to the mixture of their priors.
-    train = tuple(weights.combine(priors[:, None, :])[0].tolist())
     mixed = weights.combine(posteriors)
     truth = metrics.one_hot(labels)
+    if plan.class_bias:
+        calibration = fit_calibration(mixed, truth)
+        mixed = calibration.apply(mixed)
+        # One face more of each, or a class that none shows would be divided by nothing.
+        counts = 1 + np.bincount(labels[labels >= 0], minlength=len(EMOTIONS))
+        train = tuple((counts / counts.sum()).tolist())
+    else:
+        calibration = Calibration()
+        # A mixture of posteriors refers to the mixture of their priors.
+        train = tuple(weights.combine(priors[:, None, :])[0].tolist())
     if plan.prior_strength is None:
         prior = fit_prior_strength(mixed, truth, train, plan.prior_target)
     else:
         prior = Prior(train, plan.prior_target, plan.prior_strength)
     temperature = fit_temperature(prior.apply(mixed), truth) if plan.calibrate else 1.0
-    return Fusion(weights, prior, temperature)
+    return Fusion(weights, calibration, prior, temperature)
 
 
 def _weights(
@@ -174,7 +186,8 @@ def fit_ensemble(
     ``cross_validated``, ``members`` (each alone) and ``equal`` (equal weights), all three with
     prior and temperature cross-validated too, so that they differ in nothing but the weights;
     ``best_member``; ``gain``: cross-validated minus best member, paired; ``sets``: the
-    cross-validated ensemble on each of `sets` by itself, where there are several.
+    cross-validated ensemble on each of `sets` by itself, where there are several; ``mistakes``:
+        what each emotion is taken for.
 
     Raises
     ------
@@ -228,6 +241,7 @@ def fit_ensemble(
         "folds": plan.folds,
         **{name: measured(system) for name, system in systems.items()},
         "per_class": _per_class(systems["cross_validated"]),
+        "mistakes": _mistakes(systems["cross_validated"]),
         "members": {
             member.name: {**measured(system), "failures": member.failures}
             for member, system in zip(members, alone, strict=True)
@@ -275,6 +289,19 @@ def _per_class(system: Tally) -> dict[str, dict[str, float | None]]:
         }
         for c, emotion in enumerate(EMOTIONS)
     }
+
+
+def _mistakes(system: Tally) -> list[dict[str, Any]]:
+    """Pairs of an emotion and one it is taken for, by the share of its faces, the largest first."""
+    confusion = Tally.confusion(system.parts.sum(axis=0))
+    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    order = np.argsort(-shares, axis=None, kind="stable")[: np.count_nonzero(shares)]
+    places = zip(*np.unravel_index(order, shares.shape), strict=True)
+    return [
+        {"emotion": EMOTIONS[t], "taken_for": EMOTIONS[g], "share": float(shares[t, g])}
+        for t, g in places
+    ]
 
 
 def _json(figures: dict[str, Any]) -> dict[str, Any]:

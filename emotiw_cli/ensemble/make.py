@@ -143,6 +143,7 @@ def _specification(
             for member in fit.members
         ),
         weights=fit.fusion.weights,
+        calibration=fit.fusion.calibration,
         prior=fit.fusion.prior,
         temperature=fit.fusion.temperature,
         metrics=metrics or {},

@@ -85,6 +85,10 @@ def read_member(artefact: Artefact, work: Path) -> Member:
             f"{folder} is not a model of the seven emotions; make one of it with "
             f"`emotiw finetune … --init {artefact.name}`."
         )
+    if _VALIDATION not in artefact.manifest["outputs"]:
+        raise ArtefactError(
+            f"{folder} has seen no validation faces; import its weights again with --validate."
+        )
     return _member(artefact, model, read_arrays(folder / _VALIDATION))
 
 

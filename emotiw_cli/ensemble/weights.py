@@ -27,8 +27,8 @@ def log_loss_weights(
 
     Parameters
     ----------
-    posteriors : (m, n, 7) float; a row that is not finite counts as uniform.
-    targets : (n, 7) float, one-hot or shares of votes; rows of NaN are left out.
+    posteriors : (m, n, k) float; a row that is not finite counts as uniform.
+    targets : (n, k) float, one-hot or shares of votes; rows of NaN are left out.
     even : 0 to 1, the share of the loss that is taken under an even class mix, where a face counts
         by the inverse of its emotion's share; the rest is under the faces' own mix.
     tolerance : nats above the optimum that are good enough.

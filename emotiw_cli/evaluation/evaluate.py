@@ -82,7 +82,7 @@ def evaluate(
     if not (labels >= 0).any():
         raise InputError(_nothing_labelled(faces, split))
     _check_shape(bundle, faces)
-    exposure = find_exposure(rows, Seen.read(bundle.folder / SEEN))
+    exposure = find_exposure(rows, Seen.read(bundle.folder / SEEN), faces.set_name)
     if exposure.trained and not allow_seen:
         raise LeakError(_refusal(bundle, faces, rows, exposure, split))
 

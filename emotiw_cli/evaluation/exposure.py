@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotiw_cli.bundle.seen import Seen, digest_numbers
-from emotiw_cli.data.index import FaceRow
+from emotiw_cli.data.index import FaceRow, leak_key
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,17 @@ class Exposure:
     chosen: list[int]
 
 
-def find_exposure(rows: Sequence[FaceRow], seen: Seen) -> Exposure:
-    """Which of `rows` show pictures or subjects that `seen` names."""
+def find_exposure(rows: Sequence[FaceRow], seen: Seen, set_name: str = "") -> Exposure:
+    """Which of `rows`, of the set `set_name`, show pictures or subjects that `seen` names.
+
+    Bundles made before leak keys named their set name subjects alone, of whatever set.
+    """
     digests = digest_numbers(row.pixels for row in rows)
     known = np.array([bool(row.pixels) for row in rows])
     trained = known & np.isin(digests, seen.pixels)
-    trained |= np.array([bool(row.group) and row.group in seen.groups for row in rows])
+    trained |= np.array(
+        [not seen.groups.isdisjoint({leak_key(set_name, row.group), row.group}) for row in rows],
+        dtype=bool,
+    )
     chosen = known & np.isin(digests, seen.chosen)
     return Exposure(np.flatnonzero(trained).tolist(), np.flatnonzero(chosen).tolist())

@@ -52,6 +52,11 @@ class Classifier(nn.Module):
         """(n, 3, s, s) float32 → (n, d) float32: what the head sees, before dropout."""
         return self.body(self.centred(x))
 
+    def ours(self, name: str) -> str:
+        """Our name of the tensor that weights from elsewhere call `name`."""
+        layer, _, tensor = name.rpartition(".")
+        return f"{self.caffe.get(layer, layer)}.{tensor}"
+
     def centred(self, x: Tensor) -> Tensor:
         """`x` less the mean image, if the net has one."""
         return x if self.mean_image is None else x - self.mean_image

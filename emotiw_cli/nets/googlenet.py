@@ -7,15 +7,16 @@ and without the auxiliary heads, 13,378,280 with them.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from emotiw_cli.nets.classifier import Classifier, initialise
+from emotiw_cli.nets.classifier import Classifier, is_head
 from emotiw_cli.nets.layers import Dropout, LocalResponseNorm
 
-# Channels of the 1×1; of the 3×3, reduced and full; of the 5×5; of the pool's projection.
-_MODULES = {
+MODULES = {
     "3a": (192, 64, 96, 128, 16, 32, 32),
     "3b": (256, 128, 128, 192, 32, 96, 64),
     "4a": (480, 192, 96, 208, 16, 48, 64),
@@ -26,6 +27,8 @@ _MODULES = {
     "5a": (832, 256, 160, 320, 32, 128, 128),
     "5b": (832, 384, 192, 384, 48, 128, 128),
 }
+"""Channels that go in; of the 1×1; of the 3×3, reduced and full; of the 5×5; of the pool's
+projection."""
 _BRANCHES = {
     "1x1": "one",
     "3x3_reduce": "three_reduce",
@@ -82,6 +85,19 @@ class Auxiliary(nn.Module):
         return self.head(self.dropout(F.relu(self.fc(torch.flatten(x, 1)))))
 
 
+def _initialise(net: nn.Module) -> None:
+    """BVLC's first values, in place: weights even within ±√(3 / inputs), biases .2, heads' zero.
+
+    He's, by outputs, grow through the reducing convolutions: logits would begin in the thousands.
+    """
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            bound = math.sqrt(3 / module.weight[0].numel())
+            nn.init.uniform_(module.weight, -bound, bound)
+            assert module.bias is not None
+            nn.init.constant_(module.bias, 0.0 if is_head(f"{name}.bias") else 0.2)
+
+
 class GoogLeNet(Classifier):
     """The net; in training mode it returns three logits, the auxiliary heads' last.
 
@@ -97,7 +113,7 @@ class GoogLeNet(Classifier):
         "conv2/3x3": "conv2",
         **{
             f"inception_{module}/{theirs}": f"inception_{module}.{ours}"
-            for module in _MODULES
+            for module in MODULES
             for theirs, ours in _BRANCHES.items()
         },
         "loss1/conv": "aux1.conv",
@@ -118,7 +134,7 @@ class GoogLeNet(Classifier):
         self.conv2 = nn.Conv2d(64, 192, 3, padding=1)
         self.norm2 = LocalResponseNorm(5, 1e-4, 0.75, 1.0)
         self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
-        for name, channels in _MODULES.items():
+        for name, channels in MODULES.items():
             self.add_module(f"inception_{name}", Inception(*channels))
         self.pool3 = nn.MaxPool2d(3, 2, ceil_mode=True)
         self.pool4 = nn.MaxPool2d(3, 2, ceil_mode=True)
@@ -126,7 +142,7 @@ class GoogLeNet(Classifier):
         self.aux2 = Auxiliary(528, classes)
         self.dropout = Dropout(0.4)
         self.head = nn.Linear(1024, classes)
-        initialise(self)
+        _initialise(self)
 
     def body(self, x: Tensor) -> Tensor:
         """(n, 3, 224, 224) float32 → (n, 1024) float32, globally averaged."""

@@ -34,6 +34,12 @@ def reads_and_makes(
             if init and Path(init).suffix not in WEIGHT_FILES:
                 reads.append(f"models/{init}")
             return reads, [f"models/{name}"]
+        case ("weights", "import"):
+            rep = Representation.parse(options["rep"] or "rgb")
+            reads = [f"faces/{faces}" for faces in options["validate"] or ()]
+            if rep.mapped:
+                reads += [f"codes/{faces}-r{rep.radius}" for faces in options["validate"] or ()]
+            return reads, [f"models/{name}"]
         case ("ensemble",):
             members = [one.strip() for text in options["members"] for one in text.split(",")]
             return [f"models/{member}" for member in members if member], [f"bundles/{name}"]

@@ -27,6 +27,8 @@ def headline(node: Node) -> str:
         recipe = parameters.get("recipe", {})
         known = (parameters.get("task"), recipe.get("net"), recipe.get("representation"))
         parts = [text for text in known if text]
+    elif node.kind == "tubes":
+        parts = [f"{counts[what]:,} {what}" for what in ("clips", "tubes") if what in counts]
     elif node.kind == "bundles":
         parts = [f"{counts['members']} members"] if "members" in counts else []
     return ", ".join(part for part in (*parts, _accuracy(node)) if part)

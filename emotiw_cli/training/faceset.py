@@ -9,7 +9,8 @@ import numpy as np
 from emotiw_cli.artefact import check_fresh, reference
 from emotiw_cli.data.codes import Codes
 from emotiw_cli.data.faces import Faces
-from emotiw_cli.data.index import FaceRow
+from emotiw_cli.data.index import FaceRow, leak_key
+from emotiw_cli.data.sources.exclusions import Exclusions
 from emotiw_cli.errors import InputError
 from emotiw_cli.inputs.representation import Representation
 
@@ -56,6 +57,26 @@ class FaceSet:
         """The index row of face number `place`."""
         number, row = self._places[place]
         return self.sets[number].rows[row]
+
+    def leak_key(self, place: int) -> str:
+        """Its group, as it is called among several sets; empty if it has none."""
+        number, row = self._places[place]
+        return self.sets[number].leak_key(self.sets[number].rows[row])
+
+    def identity(self, place: int) -> str:
+        """Its label, an identity; of several sets, each one's people are its own."""
+        label = self.row(place).label
+        several = len({faces.set_name for faces in self.sets}) > 1
+        return leak_key(self.sets[self._places[place][0]].set_name, label) if several else label
+
+    def listed(self, exclusions: Exclusions) -> frozenset[int]:
+        """Numbers of the faces that `exclusions` names."""
+        paths = [exclusions.of(faces.artefact.name) for faces in self.sets]
+        return frozenset(
+            place
+            for place, (number, row) in enumerate(self._places)
+            if self.sets[number].rows[row].path in paths[number]
+        )
 
     def raw(self, place: int) -> np.ndarray:
         """Its codes at the representation's radius, or the face itself; uint8."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from emotiw_cli.artefact import Artefact
 from emotiw_cli.data.index import FaceRow
+from emotiw_cli.data.sources.exclusions import Exclusions
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import LeakError
+from emotiw_cli.errors import InputError, LeakError
 from emotiw_cli.evaluation.metrics import (
     accuracy,
     confusion_matrix,
@@ -24,6 +26,8 @@ from emotiw_cli.training.initial import find_initial
 from emotiw_cli.training.model import Progress, Task, train_model
 from emotiw_cli.training.recipe import Recipe
 
+_LISTED = 20
+
 
 def finetune(
     work: Path,
@@ -35,6 +39,7 @@ def finetune(
     init: str | None = None,
     hard: bool = False,
     source_share: float = 0.0,
+    exclude: Exclusions | None = None,
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -44,7 +49,7 @@ def finetune(
     Parameters
     ----------
     hard : train towards labels alone, also where there are votes.
-    source_share : see :func:`emotion_task`.
+    source_share, exclude : see :func:`emotion_task`.
 
     Raises
     ------
@@ -59,7 +64,7 @@ def finetune(
         model,
         faces,
         recipe,
-        lambda faces: emotion_task(faces, hard=hard, source_share=source_share),
+        lambda faces: emotion_task(faces, hard=hard, source_share=source_share, exclude=exclude),
         initial=initial,
         process=process,
         workers=workers,
@@ -68,7 +73,13 @@ def finetune(
     )
 
 
-def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Task:
+def emotion_task(
+    faces: FaceSet,
+    *,
+    hard: bool,
+    source_share: float = 0.0,
+    exclude: Exclusions | None = None,
+) -> Task:
     """The seven emotions. Training faces identical to a validation face are left out.
 
     Parameters
@@ -78,18 +89,75 @@ def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Ta
         its votes or label: FER2013 was collected by searching for emotions, so its own labels say
         what a face was meant to show, FER+'s votes what people see in it. Validation is by the
         votes alone.
+    exclude : faces not to train on; those to validate on stay.
     """
-    validation = [place for place in range(len(faces)) if faces.row(place).split == "validation"]
-    validation = [place for place in validation if _target(faces.row(place), hard) is not None]
+    listed = faces.listed(exclude) if exclude else frozenset()
+    validation = _validation(faces, hard)
     candidates = [
         place
         for place in range(len(faces))
         if faces.row(place).split in ("train", "") and _target(faces.row(place), hard) is not None
     ]
+    left_out = listed.intersection(candidates)
+    candidates = [place for place in candidates if place not in left_out]
     _refuse_shared_groups(faces, candidates, validation)
     held = {faces.row(place).pixels for place in validation}
     training = [place for place in candidates if faces.row(place).pixels not in held]
     targets = np.array([_shared(faces.row(place), hard, source_share) for place in training])
+
+    return Task(
+        "emotion",
+        EMOTIONS,
+        training,
+        validation,
+        targets.reshape(-1, len(EMOTIONS)),
+        "log_loss",
+        _figures(faces, validation, hard),
+        counts={
+            "left_out_as_identical_to_validation": len(candidates) - len(training),
+            **({"left_out_as_listed": len(left_out)} if exclude else {}),
+        },
+        options={
+            **({"hard": True} if hard else {}),
+            **({"source_share": source_share} if source_share else {}),
+            **({"exclude": exclude.digest} if exclude else {}),
+        },
+    )
+
+
+def measuring_task(faces: FaceSet) -> Task:
+    """The validation faces of :func:`emotion_task`, for a model that was trained elsewhere.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    validation = _validation(faces, False)
+    if not validation:
+        raise InputError(
+            f"{', '.join(one.artefact.name for one in faces.sets)}: no face of the validation "
+            "split has a label or votes; check `emotiw align`'s summary."
+        )
+    nothing = np.zeros((0, len(EMOTIONS)))
+    figures = _figures(faces, validation, False)
+    return Task("emotion", EMOTIONS, [], validation, nothing, "log_loss", figures)
+
+
+def _validation(faces: FaceSet, hard: bool) -> list[int]:
+    """Numbers of the validation faces that have a target."""
+    rows = [faces.row(place) for place in range(len(faces))]
+    return [
+        place
+        for place, row in enumerate(rows)
+        if row.split == "validation" and _target(row, hard) is not None
+    ]
+
+
+def _figures(
+    faces: FaceSet, validation: list[int], hard: bool
+) -> Callable[[np.ndarray], dict[str, float]]:
+    """What posteriors of the faces `validation` come to."""
     wanted = np.array([_target(faces.row(place), hard) for place in validation])
     labels = np.array([_label(faces.row(place)) for place in validation], np.int64)
 
@@ -103,20 +171,7 @@ def emotion_task(faces: FaceSet, *, hard: bool, source_share: float = 0.0) -> Ta
             "log_loss": log_loss(posterior, wanted),
         }
 
-    return Task(
-        "emotion",
-        EMOTIONS,
-        training,
-        validation,
-        targets.reshape(-1, len(EMOTIONS)),
-        "log_loss",
-        figures,
-        counts={"left_out_as_identical_to_validation": len(candidates) - len(training)},
-        options={
-            **({"hard": True} if hard else {}),
-            **({"source_share": source_share} if source_share else {}),
-        },
-    )
+    return figures
 
 
 def _target(row: FaceRow, hard: bool) -> np.ndarray | None:
@@ -144,12 +199,12 @@ def _label(row: FaceRow) -> int:
 
 def _refuse_shared_groups(faces: FaceSet, training: list[int], validation: list[int]) -> None:
     def groups(places: list[int]) -> set[str]:
-        return {faces.row(place).group for place in places} - {""}
+        return {faces.leak_key(place) for place in places} - {""}
 
     shared = sorted(groups(training) & groups(validation))
     if shared:
-        listed = ", ".join(shared[:8]) + ("…" if len(shared) > 8 else "")
+        listed = ", ".join(shared[:_LISTED]) + (", …" if len(shared) > _LISTED else "")
         raise LeakError(
-            f"{len(shared)} subjects or films are in both training and validation ({listed}); "
-            "split the set by them with `emotiw align --split-by-group`."
+            f"{len(shared)} subjects, films or clips are both in training and in validation "
+            f"({listed}); split the set by them with `emotiw align --split-by-group`."
         )

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emotiw_cli.artefact import (
     Artefact,
     check_fresh,
+    file_reference,
     open_artefact,
     read_json,
     reference,
@@ -22,6 +21,7 @@ from emotiw_cli.errors import ArtefactError, InputError, TamperedError
 from emotiw_cli.nets.classifier import MEAN_IMAGE, is_head, set_mean_image
 from emotiw_cli.nets.mobilenet_v1 import MobileNetV1, is_folded, unfold
 from emotiw_cli.nets.tfjs import mobilenet_v1_from_tfjs, read_tfjs
+from emotiw_cli.nets.weights import read_weights
 
 WEIGHTS = "weights.safetensors"
 
@@ -46,7 +46,7 @@ def find_initial(text: str, work: Path) -> Initial:
     if path.suffix in (".safetensors", ".json", ".pt", ".pth"):
         if not path.is_file():
             raise InputError(f"{path} does not exist; give a file of weights or a model's name.")
-        return Initial({"kind": "file", "name": path.name, "digest": sha256(path)}, path)
+        return Initial(file_reference(path), path)
     artefact = open_artefact(work, "models", text)
     check_fresh(artefact, work)
     path = artefact.folder / WEIGHTS
@@ -110,9 +110,4 @@ def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".json":
         folded = mobilenet_v1_from_tfjs(read_tfjs(path))
         return {name: torch.from_numpy(values.copy()) for name, values in folded.items()}
-    try:
-        if path.suffix == ".safetensors":
-            return dict(load_file(path))
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError, EOFError) as error:
-        raise InputError(f"{path} is not a file of weights that can be read safely.") from error
+    return read_weights(path).tensors

@@ -48,19 +48,18 @@ class Balance:
     prior: np.ndarray
 
     @classmethod
-    def of(cls, targets: np.ndarray, recipe: Recipe) -> Balance:
-        """For (n, C) target distributions."""
-        share = _shares(targets, np.ones(len(targets)))
-        classes = len(share)
+    def of(cls, targets: np.ndarray, recipe: Recipe, classes: int) -> Balance:
+        """For (n, C) target distributions, or (n,) classes of so many."""
+        share = _shares(targets, np.ones(len(targets)), classes)
         loss, offset = np.ones(classes), np.zeros(classes)
         draw, prior = None, share
         if recipe.imbalance == "weighted":
             loss = share**-recipe.strength
             loss = loss / (share * loss).sum()
-            prior = _shares(targets, targets @ loss)
+            prior = _shares(targets, _of_faces(loss, targets), classes)
         elif recipe.imbalance == "balanced":
-            draw = targets @ share**-recipe.strength
-            prior = _shares(targets, draw)
+            draw = _of_faces(share**-recipe.strength, targets)
+            prior = _shares(targets, draw, classes)
         elif recipe.imbalance == "logit-adjusted":
             offset = recipe.strength * np.log(share)
             prior = share ** (1 - recipe.strength)
@@ -68,9 +67,15 @@ class Balance:
         return cls(loss.astype(np.float32), offset.astype(np.float32), draw, prior)
 
 
-def _shares(targets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def _of_faces(values: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """What (C,) values of classes come to for each face, (n,)."""
+    return targets @ values if targets.ndim == 2 else values[targets]
+
+
+def _shares(targets: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
     """Class shares (C,) of faces that count for `weights` (n,); none is zero, for they divide."""
-    share = (weights @ targets / weights.sum()).clip(1e-6)
+    sums = weights @ targets if targets.ndim == 2 else np.bincount(targets, weights, classes)
+    share = (sums / weights.sum()).clip(1e-6)
     return share / share.sum()
 
 
@@ -98,7 +103,7 @@ def fit(
 
     Parameters
     ----------
-    targets : (n, C) float, the distribution each face is trained towards.
+    targets : what each face is trained towards, (n, C) float distributions or (n,) int64 classes.
     plan : digest of recipe, data and initial weights; a checkpoint of another plan is refused.
     validate : figures of a net in evaluation mode; called once an epoch on every process.
     better : the figure that is to rise (accuracy) or, where its name ends in ``loss``, to fall.
@@ -152,7 +157,8 @@ def fit(
             )
 
     runner = _shared(net) if process.processes > 1 else net
-    goal = torch.from_numpy(targets.astype(np.float32)).to(device)
+    goal = torch.from_numpy(targets.astype(np.float32 if targets.ndim == 2 else np.int64))
+    goal = goal.to(device)
     loss_weight = torch.from_numpy(balance.loss).to(device)
     offset = torch.from_numpy(balance.offset).to(device)
     auxiliary_weight = float(getattr(net, "auxiliary_weight", 0.0))
@@ -187,6 +193,8 @@ def fit(
                         inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
                     )
                 wanted = goal[positions.to(device)]
+                if wanted.ndim == 1:
+                    wanted = F.one_hot(wanted, len(balance.loss)).float()
                 weight = wanted @ loss_weight
                 logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
                 loss = _loss(logits + offset, wanted, weight)

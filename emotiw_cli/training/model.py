@@ -49,7 +49,8 @@ class Task:
     name : ``identity`` or ``emotion``.
     classes : names of the logits.
     training, validation : numbers of faces in the set.
-    targets : (len(training), C) float, distribution each face is trained towards.
+    targets : what each face is trained towards: (len(training), C) float distributions, or where
+        there are thousands of classes (len(training),) int64, its class.
     better : the figure of `figures` by which weights are kept.
     figures : what `look` gives of the validation faces → figures.
     look : what to take of the net: (net, (k, 3, s, s)) → (k, C …), the posterior first.
@@ -106,15 +107,39 @@ def train_model(
     folder = folder_of(work, "models", name)
     with exclusive(folder) if process.leads else nullcontext():
         if overwrite and process.leads:
-            # The manifest first: what is half removed must not count as finished.
-            (folder / MANIFEST).unlink(missing_ok=True)
-            for path in folder.iterdir():
-                if path.is_dir():
-                    shutil.rmtree(path)
-                elif path.name != ".lock":
-                    path.unlink()
+            clear_model(folder)
         process.wait()
         return _train(work, folder, faces, recipe, make_task, initial, process, workers, progress)
+
+
+def clear_model(folder: Path) -> None:
+    """Empty a model's folder but for its lock."""
+    # The manifest first: what is half removed must not count as finished.
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != ".lock":
+            path.unlink()
+
+
+def made_model(work: Path, folder: Path, digest: str) -> Artefact | None:
+    """The finished model in `folder`; None if it is not finished.
+
+    Raises
+    ------
+    ArtefactError
+        If it was made by another plan than the one of `digest`.
+    """
+    if not (folder / MANIFEST).is_file():
+        return None
+    made = open_artefact(work, "models", folder.name)
+    if made.manifest["parameters"].get("plan") == digest:
+        return made
+    raise ArtefactError(
+        f"{folder} was made with other data or options; choose another --name or add "
+        "--overwrite to start again."
+    )
 
 
 def _train(
@@ -154,14 +179,9 @@ def _train(
     inputs = [*faces.inputs, *([initial.reference] if initial else [])]
     plan = {"task": task.name, "recipe": recipe.to_json(), "inputs": inputs, **task.options}
     digest = plan_digest(plan)
-    if (folder / MANIFEST).is_file():
-        made = open_artefact(work, "models", folder.name)
-        if made.manifest["parameters"].get("plan") == digest:
-            return made
-        raise ArtefactError(
-            f"{folder} holds a training with other data or options; choose another --name or add "
-            "--overwrite to start again."
-        )
+    made = made_model(work, folder, digest)
+    if made is not None:
+        return made
 
     torch.manual_seed(recipe.seed)
     net = spec.build(len(task.classes))
@@ -170,7 +190,7 @@ def _train(
         some = np.linspace(0, len(task.training) - 1, min(_UNFOLDING_FACES, len(task.training)))
         examples = np.concatenate([crops(task.training[int(place)])[:1] for place in some])
         loaded = load_initial(net, initial, torch.from_numpy(examples), task.classes)
-    balance = Balance.of(task.targets, recipe)
+    balance = Balance.of(task.targets, recipe, len(task.classes))
     samples = Samples(
         faces,
         task.training,
@@ -204,7 +224,7 @@ def _train(
     posterior, figures = seen[:, : len(task.classes)], task.figures(seen)
     if process.leads:
         _write_files(folder, net, task, preprocessing, recipe, balance, history)
-        _write_validation(folder, faces, task, posterior)
+        write_validation(folder, faces, task, posterior)
         _write_seen(folder, faces, task, initial)
         export_onnx(net, recipe.crop, folder / "model.onnx")
         write_manifest(
@@ -246,9 +266,20 @@ def _seen_by(
     )
 
 
-def write_weights(path: Path, net: nn.Module) -> None:
-    """Write the tensors of `net` as safetensors, made in memory as checkpoints are."""
-    state = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
+def write_weights(
+    path: Path, net: nn.Module, without: Callable[[str], bool] = lambda name: False
+) -> None:
+    """Write the tensors of `net` as safetensors, made in memory as checkpoints are.
+
+    Parameters
+    ----------
+    without : whether to leave out the tensor of a name.
+    """
+    state = {
+        name: value.detach().cpu().contiguous()
+        for name, value in net.state_dict().items()
+        if not without(name)
+    }
     with landing_file(path) as file:
         file.write(save(state))
 
@@ -279,34 +310,43 @@ def _write_files(
         writer.writerows(history)
 
 
-def _write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.ndarray) -> None:
+def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.ndarray) -> None:
+    """Write ``validation.npz``, what an ensemble's fit reads; of identities no posteriors.
+
+    There are too many identities, and nothing weighs them.
+
+    Parameters
+    ----------
+    posterior : (len(task.validation), C) float64.
+    """
     rows = [faces.row(place) for place in task.validation]
-    targets = np.zeros((len(rows), len(task.classes)))
-    labels = np.full(len(rows), -1)
-    for number, row in enumerate(rows):
-        if row.label in task.classes:
-            labels[number] = task.classes.index(row.label)
-        target = row.target() if task.name == "emotion" else None
-        if target is not None:
-            targets[number] = target
-        elif labels[number] >= 0:
-            targets[number, labels[number]] = 1
+    numbers = {name: number for number, name in enumerate(task.classes)}
+    arrays: dict[str, Any] = {}
+    if task.name == "emotion":
+        names = [row.label for row in rows]
+        targets = [row.target() for row in rows]
+        blank = np.zeros(len(task.classes))
+        arrays["posteriors"] = posterior
+        arrays["targets"] = np.array([blank if t is None else t for t in targets]).reshape(
+            -1, len(task.classes)
+        )
+    else:
+        names = [faces.identity(place) for place in task.validation]
     with landing_file(folder / "validation.npz") as file:
         np.savez_compressed(
             file,
             rows=np.array([row.row for row in rows], np.int64),
             pixels=np.array([row.pixels for row in rows], "U16"),
-            groups=np.array([row.group for row in rows], np.str_),
-            posteriors=posterior,
-            labels=labels,
-            targets=targets,
+            groups=np.array([faces.leak_key(place) for place in task.validation], np.str_),
+            labels=np.array([numbers.get(name, -1) for name in names], np.int64),
+            **arrays,
         )
 
 
 def _write_seen(folder: Path, faces: FaceSet, task: Task, initial: Initial | None) -> None:
     rows = [faces.row(place) for place in task.training]
     pixels = seen_pixels(rows)
-    groups = {row.group for row in rows if row.group}
+    groups = {faces.leak_key(place) for place in task.training} - {""}
     if initial is not None and initial.artefact is not None:
         with np.load(initial.artefact.folder / "seen.npz", allow_pickle=False) as earlier:
             pixels = np.union1d(pixels, earlier["pixels"])

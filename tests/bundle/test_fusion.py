@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotiw_cli.bundle.fusion import (
+    Calibration,
     EnsembleWeights,
     Prior,
     apply_temperature,
@@ -77,6 +78,30 @@ def test_temperature_by_hand() -> None:
     )
 
 
+def test_calibration_by_hand() -> None:
+    """Odds 9:1 softened to 3:1, then the second class's doubled twice: 3:4."""
+    bias = (0, np.log(4), 0, 0, 0, 0, 0)
+    made = Calibration(2, bias).apply(np.array([0.9, 0.1, 0, 0, 0, 0, 0]))
+    np.testing.assert_allclose(made[:2], [3 / 7, 4 / 7], atol=2e-5)
+
+
+def test_calibration_comes_before_the_prior_and_the_temperature() -> None:
+    weights = EnsembleWeights.equal(1)
+    calibration = Calibration(2, (0, np.log(4), 0, 0, 0, 0, 0))
+    prior = Prior((0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1), None, 1)
+    fused = fuse(np.array([[[0.9, 0.1, 0, 0, 0, 0, 0]]]), weights, prior, 0.5, calibration)
+    # 3:4 calibrated, 3:16 with the first class four times as common, squared.
+    np.testing.assert_allclose(fused[0, :2], [9 / 265, 256 / 265], atol=1e-4)
+
+
+@pytest.mark.parametrize("temperature", [0, -1, np.nan, np.inf])
+def test_an_impossible_calibration_is_refused(temperature: float) -> None:
+    with pytest.raises(ValueError, match="temperature"):
+        Calibration(temperature)
+    with pytest.raises(ValueError, match="bias"):
+        Calibration(1, (0.0, np.nan, 0, 0, 0, 0, 0))
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
@@ -112,6 +137,8 @@ def test_json_round_trip_is_exact() -> None:
     read = EnsembleWeights.from_json(json.loads(json.dumps(weights.to_json())))
     np.testing.assert_array_equal(read.values, weights.values)
     assert Prior.from_json(json.loads(json.dumps(prior.to_json()))) == prior
+    calibration = Calibration(0.7, tuple(generator.normal(size=7).tolist()))
+    assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration
 
 
 @pytest.mark.parametrize("content", [{}, {"kind": "median", "values": [1.0]}, {"kind": "member"}])

@@ -93,8 +93,8 @@ def test_a_missing_file_is_refused(tiny_bundle: Path, name: str) -> None:
 
 
 def test_a_newer_schema_is_refused(tiny_bundle: Path) -> None:
-    rewrite_spec(tiny_bundle, content_of(tiny_bundle) | {"schema": 2, "new": True})
-    with pytest.raises(ArtefactError, match=r"schema 2, newer than the 1 .* update emotiw"):
+    rewrite_spec(tiny_bundle, content_of(tiny_bundle) | {"schema": 3, "new": True})
+    with pytest.raises(ArtefactError, match=r"schema 3, newer than the 2 .* update emotiw"):
         load_bundle(tiny_bundle)
 
 

@@ -96,6 +96,15 @@ def test_forty_faces(tile: np.ndarray, bundle: Bundle) -> None:
     assert areas == sorted(areas, reverse=True)
 
 
+def test_another_detector_sees_what_hog_does_not(tile: np.ndarray, bundle: Bundle) -> None:
+    small = np.asarray(Image.fromarray(tile).resize((36, 41)))
+    photo = np.pad(small, ((20, 20), (20, 20), (0, 0)), mode="edge")
+    assert predict_photo(photo, bundle)[0].status == "no_face"
+    (found,) = predict_photo(photo, bundle, detector="yunet")
+    assert found.status == "ok"
+    assert 15 < found.width < 36
+
+
 def test_every_orientation_gives_the_same_face(
     image: np.ndarray, bundle: Bundle, tmp_path: Path
 ) -> None:

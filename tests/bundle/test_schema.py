@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from emotiw_cli.bundle.fusion import EnsembleWeights, Prior, fuse
+from emotiw_cli.bundle.fusion import Calibration, EnsembleWeights, Prior, fuse
 from emotiw_cli.bundle.schema import BundleSpec, MemberSpec
 from emotiw_cli.errors import ArtefactError
 from emotiw_cli.inputs.preprocessing import Preprocessing
@@ -42,6 +43,27 @@ def test_round_trip() -> None:
     assert (read.face_size, read.detail) == ((144, 181), 48)
 
 
+def test_schema_1_had_no_calibration() -> None:
+    content = _json()
+    del content["calibration"]
+    assert BundleSpec.from_json({**content, "schema": 1}).calibration == Calibration()
+    with pytest.raises(ArtefactError, match="calibration"):
+        BundleSpec.from_json(content)
+
+
+def test_calibration_survives_and_counts() -> None:
+    calibration = Calibration(0.8, (0.1, 0.2, 0, 0, -0.3, 0, 0))
+    spec = replace(SPEC, calibration=calibration)
+    assert BundleSpec.from_json(json.loads(json.dumps(spec.to_json()))).calibration == calibration
+    posteriors = np.random.default_rng(1).dirichlet(np.ones(7), (2, 4))
+    mixed = 0.3 * posteriors[0] + 0.7 * posteriors[1]
+    plain = replace(SPEC, weights=EnsembleWeights.equal(2))
+    calibrated = calibration.apply(mixed)
+    np.testing.assert_allclose(
+        spec.fuse(posteriors), plain.fuse(np.stack([calibrated, calibrated]))
+    )
+
+
 def test_fuse_is_weights_then_prior_then_temperature() -> None:
     posteriors = np.random.default_rng(0).dirichlet(np.ones(7), (2, 4))
     mixed = 0.3 * posteriors[0] + 0.7 * posteriors[1]
@@ -55,7 +77,8 @@ def test_fuse_is_weights_then_prior_then_temperature() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema": 2}, "schema 2, this emotiw reads 1"),
+        ({"schema": 3}, "schema 3, this emotiw reads up to 2"),
+        ({"calibration": {"temperature": 1, "bias": [0]}}, "calibration"),
         ({"emotions": ["happy", "sad"]}, "emotions"),
         ({"temperature": 0}, "temperature"),
         ({"temperature": "hot"}, "hot"),

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 
 from emotiw_cli.app import app
 from emotiw_cli.bundle.load import load_bundle
-from emotiw_cli.bundle.runtime import Bundle
+from emotiw_cli.clips.bundle import ClipBundle
 from emotiw_cli.clips.draw import _ticks, plot
 from emotiw_cli.clips.predict import predict_clip
 from emotiw_cli.clips.result import COLUMNS, ClipPrediction, Step, TubePrediction
@@ -37,8 +37,8 @@ def talking(tmp_path_factory: pytest.TempPathFactory, face: FaceOnGround) -> Pat
 
 
 @pytest.fixture
-def bundle(tiny_bundle: Path) -> Bundle:
-    return load_bundle(tiny_bundle)
+def bundle(tiny_bundle: Path) -> ClipBundle:
+    return ClipBundle(load_bundle(tiny_bundle))
 
 
 def predict(bundle: Path, *arguments: str) -> Result:
@@ -49,7 +49,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_a_clip_is_the_mean_of_its_steps(talking: Path, bundle: Bundle) -> None:
+def test_a_clip_is_the_mean_of_its_steps(talking: Path, bundle: ClipBundle) -> None:
     heard: list[float] = []
     clip = predict_clip(str(talking), bundle, advance=heard.append)
     (tube,) = clip.tubes
@@ -65,7 +65,7 @@ def test_a_clip_is_the_mean_of_its_steps(talking: Path, bundle: Bundle) -> None:
 
 
 def test_every_face_counts_for_its_steps(
-    tmp_path: Path, face: FaceOnGround, bundle: Bundle
+    tmp_path: Path, face: FaceOnGround, bundle: ClipBundle
 ) -> None:
     frames = [face.at((0, 20), (300, 20), size=(520, 240))] * 3
     frames += [face.at((0, 20), size=(520, 240))] * 6
@@ -77,7 +77,7 @@ def test_every_face_counts_for_its_steps(
 
 
 def test_a_turned_clip_gives_what_the_upright_one_gives(
-    tmp_path: Path, face: FaceOnGround, bundle: Bundle
+    tmp_path: Path, face: FaceOnGround, bundle: ClipBundle
 ) -> None:
     frames = [face.at((60, 20))] * 6
     upright = predict_clip(str(write_clip(tmp_path / "a.mp4", frames)), bundle)
@@ -180,7 +180,7 @@ def test_bad_clips_are_rows_with_a_status(
 
 
 def test_a_clip_cut_short_is_read_as_far_as_it_goes(
-    tmp_path: Path, face: FaceOnGround, bundle: Bundle
+    tmp_path: Path, face: FaceOnGround, bundle: ClipBundle
 ) -> None:
     frames = [face.at((30 + number, 20)) for number in range(40)]
     path = write_clip(tmp_path / "a.mp4", frames, options={"movflags": "faststart"})
@@ -211,7 +211,7 @@ def test_a_folder_of_clips(talking: Path, tiny_bundle: Path) -> None:
     assert {row["path"] for row in rows} == {str(talking)}
 
 
-def test_a_large_frame(tmp_path: Path, face: FaceOnGround, bundle: Bundle) -> None:
+def test_a_large_frame(tmp_path: Path, face: FaceOnGround, bundle: ClipBundle) -> None:
     """4K: searched reduced, with boxes in the frame's own pixels."""
     small = Image.fromarray(face.at((60, 20)))
     large = np.asarray(small.resize((2880, 2160)))
@@ -222,7 +222,7 @@ def test_a_large_frame(tmp_path: Path, face: FaceOnGround, bundle: Bundle) -> No
 
 
 def prediction(*tubes: TubePrediction) -> ClipPrediction:
-    return ClipPrediction("a/clip.mp4", "ok", (0.4, 0.6, 0, 0, 0, 0, 0), tubes, 10.0, 100)
+    return ClipPrediction("a/clip.mp4", "ok", (0.4, 0.6, 0, 0, 0, 0, 0), tubes, (), 10.0, 100)
 
 
 def test_the_plot_stacks_the_emotions_from_below() -> None:

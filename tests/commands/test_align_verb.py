@@ -103,6 +103,15 @@ def test_two_machines_share_the_work(crops: Path, whole: dict[str, bytes], tmp_p
     assert files(tmp_path) == whole
 
 
+def test_a_test_split_becomes_validation_when_asked(tmp_path: Path) -> None:
+    source = tmp_path / "fer.csv"
+    source.write_text("emotion,pixels,Usage\n0,1 2 3 4,Training\n1,5 6 7 8,PrivateTest\n")
+    done = run(align(source, tmp_path, *CROPS, "--test-as-validation", "--json"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["split"] == {"train": 1, "validation": 1}
+    assert "1 pictures of the test split become the validation split" in done.stderr
+
+
 def test_a_second_run_at_once_is_refused(crops: Path, tmp_path: Path) -> None:
     with exclusive(tmp_path / "faces" / "set"):
         done = run(align(crops, tmp_path, *CROPS))

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from emotiw_cli.app import app
 from emotiw_cli.bundle.load import DEFAULT_NAME
+from emotiw_cli.clips import bundle as clips
 
 
 @pytest.fixture
@@ -28,7 +29,10 @@ def test_shipped_and_own_bundles_are_listed(work: Path) -> None:
     code, out, _ = run(work, "list", "--json")
     listed = {one["name"]: one for one in json.loads(out)["bundles"]}
     assert code == 0
-    assert [name for name, one in listed.items() if one["default"]] == [DEFAULT_NAME]
+    assert [name for name, one in listed.items() if one["default"]] == [
+        DEFAULT_NAME,
+        clips.DEFAULT_NAME,
+    ]
     mine = listed["mine"]
     assert (mine["shipped"], mine["state"], mine["version"]) == (False, "verified", "1")
     assert mine["members"] == ["m0-rgb", "m1-cyclic-2"]

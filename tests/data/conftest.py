@@ -16,7 +16,7 @@ def make_set(tmp_path: Path) -> Callable[..., Path]:
 
     def make(names: list[str], *, root: str = "set", grey: bool = True) -> Path:
         folder = tmp_path / root
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for number, name in enumerate(names):
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,8 @@ import pytest
 
 from emotiw_cli.artefact import Artefact, exclusive, open_artefact
 from emotiw_cli.data.faces import Faces
-from emotiw_cli.data.make_faces import FacesReport, make_faces
+from emotiw_cli.data.make_faces import make_faces
+from emotiw_cli.data.sharded import StageReport
 from emotiw_cli.data.sources import open_source
 from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
 from emotiw_cli.faces.images import load_image, pixel_digest
@@ -27,7 +28,7 @@ FOURTEEN = [
 ]
 
 
-def crops(folder: Path, work: Path, name: str = "tiny", **changes: Any) -> FacesReport:
+def crops(folder: Path, work: Path, name: str = "tiny", **changes: Any) -> StageReport:
     options: dict[str, Any] = {
         "size": (8, 8),
         "detect": False,
@@ -46,7 +47,7 @@ def content(folder: Path) -> dict[str, bytes]:
     }
 
 
-def finished(report: FacesReport) -> Artefact:
+def finished(report: StageReport) -> Artefact:
     assert report.artefact is not None
     return report.artefact
 

@@ -1,4 +1,4 @@
-"""Temperature and prior strength."""
+"""Temperature, class biases and prior strength."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotiw_cli.bundle.fusion import Prior, apply_temperature
-from emotiw_cli.ensemble.calibration import fit_prior_strength, fit_temperature
+from emotiw_cli.bundle.fusion import Calibration, Prior, apply_temperature
+from emotiw_cli.ensemble.calibration import (
+    fit_calibration,
+    fit_prior_strength,
+    fit_temperature,
+)
 from emotiw_cli.evaluation.metrics import ece, log_loss, one_hot
 
 
@@ -52,6 +56,40 @@ def test_temperature_lowers_the_calibration_error_of_overconfident_posteriors() 
 
 def test_no_targets_no_temperature() -> None:
     assert fit_temperature(np.full((2, 7), 1 / 7), np.full((2, 7), np.nan)) == 1
+
+
+def test_temperature_and_biases_are_found_again() -> None:
+    """Many faces, so that the normal prior on the biases counts for little."""
+    generator = np.random.default_rng(4)
+    given = generator.dirichlet(np.ones(7), 20_000)
+    bias = (0.6, -0.4, 0.1, -0.2, 0.3, 0.0, -0.4)  # sums to zero, as the prior has it
+    made = fit_calibration(given, Calibration(0.8, bias).apply(given))
+    assert made.temperature == pytest.approx(0.8, rel=0.01)
+    np.testing.assert_allclose(made.bias, bias, atol=0.01)
+
+
+def test_biases_make_each_class_as_frequent_as_it_is_right() -> None:
+    generator = np.random.default_rng(5)
+    true = generator.dirichlet((4, 0.3, 0.5, 5, 6, 2, 2), 4000)
+    labels = (true.cumsum(1) > generator.random((4000, 1))).argmax(1)
+    skewed = true / true.mean(axis=0)
+    skewed /= skewed.sum(axis=1, keepdims=True)
+    shares = np.bincount(labels, minlength=7) / len(labels)
+    calibrated = fit_calibration(skewed, one_hot(labels)).apply(skewed)
+    assert np.abs(skewed.mean(axis=0) - shares).max() > 0.05
+    np.testing.assert_allclose(calibrated.mean(axis=0), shares, atol=0.002)
+
+
+def test_a_class_that_no_face_shows_keeps_a_finite_bias() -> None:
+    posteriors = np.full((40, 7), 1 / 7)
+    made = fit_calibration(posteriors, one_hot(np.arange(40) % 6))
+    # Each of the six is a sixth: only the seventh must fall, and the normal prior holds it.
+    assert -6 < made.bias[6] < -1
+    assert made.apply(posteriors)[0, 6] > 0
+
+
+def test_no_targets_no_calibration() -> None:
+    assert fit_calibration(np.full((2, 7), 1 / 7), np.full((2, 7), np.nan)) == Calibration()
 
 
 def test_prior_strength_is_found_again() -> None:

@@ -93,6 +93,15 @@ def test_figures(members: list[Member]) -> None:
     assert figures["gain"]["accuracy"]["value"] == pytest.approx(difference)
 
 
+def test_mistakes_are_what_the_confusion_matrix_has_off_its_diagonal(members: list[Member]) -> None:
+    """The first ten faces of an emotion that one sure member always takes for the next."""
+    labels = members[0].labels
+    given = np.where(labels == 2, 6, labels)
+    sure = [replace(m, posteriors=np.eye(7)[given] * 0.93 + 0.01) for m in members]
+    figures = fit_ensemble(sure, Plan()).figures
+    assert figures["mistakes"] == [{"emotion": "fear", "taken_for": "surprise", "share": 1.0}]
+
+
 def test_fit_is_the_same_again(members: list[Member]) -> None:
     plan = Plan(method="random-search-class", draws=200, seed=3)
     assert fit_ensemble(members, plan).figures == fit_ensemble(members, plan).figures
@@ -100,6 +109,20 @@ def test_fit_is_the_same_again(members: list[Member]) -> None:
 
 def test_no_calibration(members: list[Member]) -> None:
     assert fit_ensemble(members, Plan(calibrate=False)).fusion.temperature == 1
+
+
+def test_class_bias_turns_the_prior_from_the_labelled_mix() -> None:
+    posteriors, _ = _noise(2, 2, 70)
+    labels = np.repeat([0, 3], [20, 50])
+    labels[:5] = -1
+    plan = Plan(method="equal", class_bias=True, prior_strength=0.5)
+    fusion = fit_fusion(posteriors, labels, one_hot(labels), np.full((2, 7), 1 / 7), plan)
+    assert fusion.prior.train == pytest.approx(np.array([16, 1, 1, 51, 1, 1, 1]) / 72)
+    assert max(fusion.calibration.bias) == fusion.calibration.bias[3] > 0
+    without = fit_fusion(
+        posteriors, labels, one_hot(labels), np.full((2, 7), 1 / 7), Plan(method="equal")
+    )
+    assert not any(without.calibration.bias)
 
 
 def test_failed_members_are_no_obstacle(members: list[Member]) -> None:

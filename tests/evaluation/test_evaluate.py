@@ -126,6 +126,16 @@ def test_exposure_by_picture_and_by_subject() -> None:
     assert (exposure.trained, exposure.chosen) == ([0, 1], [2])
 
 
+def test_a_subject_of_another_set_is_somebody_else() -> None:
+    pixels = np.zeros(0, np.uint64)
+    rows = [FaceRow(0, "a", group="5"), FaceRow(1, "b")]
+    seen = Seen(pixels, frozenset({"ck:5"}), pixels)
+    assert find_exposure(rows, seen, "ck").trained == [0]
+    assert find_exposure(rows, seen, "lfw").trained == []
+    before_sets_were_told = Seen(pixels, frozenset({"5"}), pixels)
+    assert find_exposure(rows, before_sets_were_told, "lfw").trained == [0]
+
+
 def test_a_digest_of_noughts_is_not_a_missing_one() -> None:
     seen = Seen(np.array([0], np.uint64), frozenset(), np.zeros(0, np.uint64))
     rows = [FaceRow(0, "a", pixels="0" * 16), FaceRow(1, "b")]

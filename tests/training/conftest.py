@@ -35,6 +35,7 @@ def make_faces(tmp_path: Path) -> Callable[..., Path]:
         identities: bool = False,
         groups: Callable[[int], str] = lambda number: "",
         seed: int = 0,
+        set_name: str = "",
     ) -> Path:
         work = tmp_path / "work"
         folder = work / "faces" / name
@@ -66,7 +67,7 @@ def make_faces(tmp_path: Path) -> Callable[..., Path]:
         write_manifest(
             folder,
             "faces",
-            parameters={"size": [SIDE, SIDE], "detail": None},
+            parameters={"size": [SIDE, SIDE], "detail": None, "set": set_name},
             inputs=[],
             outputs=[INDEX, shard_name(0)],
         )

@@ -16,7 +16,7 @@ SOFT = np.array([[1, 0], [0.5, 0.5]])
 
 
 def balance(targets: np.ndarray, imbalance: str, strength: float = 1.0) -> Balance:
-    return Balance.of(targets, replace(RECIPE, imbalance=imbalance, strength=strength))
+    return Balance.of(targets, replace(RECIPE, imbalance=imbalance, strength=strength), 2)
 
 
 def test_none_refers_to_the_shares() -> None:
@@ -52,3 +52,14 @@ def test_a_class_without_faces_keeps_a_share(imbalance: str) -> None:
     made = balance(np.array([[1.0, 0.0], [1.0, 0.0]]), imbalance)
     assert (made.prior > 0).all()
     assert made.prior.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("imbalance", ["none", "weighted", "balanced", "logit-adjusted"])
+@pytest.mark.parametrize("strength", [0.3, 1.0])
+def test_classes_count_as_distributions_of_one_class(imbalance: str, strength: float) -> None:
+    made = balance(HARD, imbalance, strength)
+    of_classes = balance(np.array([0, 0, 0, 1]), imbalance, strength)
+    for name in ("loss", "offset", "prior"):
+        np.testing.assert_allclose(getattr(of_classes, name), getattr(made, name), rtol=1e-6)
+    if imbalance == "balanced":
+        np.testing.assert_allclose(of_classes.draw, made.draw)

@@ -20,6 +20,9 @@ class Rows:
     def row(self, place: int) -> FaceRow:
         return self.rows[place]
 
+    def leak_key(self, place: int) -> str:
+        return self.rows[place].group
+
 
 VOTED = FaceRow(
     0,

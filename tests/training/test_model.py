@@ -21,6 +21,7 @@ from safetensors.numpy import load_file as load_arrays
 from safetensors.torch import load_file, save_file
 
 from emotiw_cli.artefact import Artefact, open_artefact, read_json
+from emotiw_cli.data.sources.exclusions import Exclusions
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.training.distributed import joined
 from emotiw_cli.training.finetune import finetune
@@ -248,6 +249,47 @@ def test_a_subject_in_both_splits_is_refused(make_faces: Callable[..., Path]) ->
     work = make_faces(groups=lambda number: f"S{number % 10:03d}")
     with pytest.raises(LeakError, match="S000, S001"):
         run(work, "m")
+
+
+def test_listed_faces_are_not_trained_on(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    listed = Exclusions.parse("faces,path\ntiny,001.png\ntiny,050.png\nother,002.png\n", "x.csv")
+    short = replace(TINY, epochs=1)
+    model = run(work, "m", short, exclude=listed)
+    counts = model.manifest["counts"]
+    assert (counts["training"], counts["validation"], counts["left_out_as_listed"]) == (41, 14, 1)
+    with np.load(model.folder / "seen.npz") as seen:
+        assert 1 not in seen["pixels"]
+    with pytest.raises(ArtefactError, match="other data or options"):
+        run(work, "m", short)
+
+
+def test_two_sets_call_different_people_alike(make_faces: Callable[..., Path]) -> None:
+    make_faces("tiny", validation=0, groups=lambda number: f"S{number % 3}", set_name="one")
+    held = {"training": 0, "validation": 14, "groups": lambda number: f"S{number % 3}"}
+    make_faces("other", **held, seed=1, set_name="two")
+    work = make_faces("same", **held, seed=2, set_name="one")
+    short = replace(TINY, epochs=1)
+    with joined("cpu", 1) as process:
+        model = finetune(work, ["tiny", "other"], "m", short, process=process)
+        with np.load(model.folder / "seen.npz") as seen:
+            assert seen["groups"].tolist() == ["one:S0", "one:S1", "one:S2"]
+        with np.load(model.folder / "validation.npz") as validation:
+            assert validation["groups"][:2].tolist() == ["two:S0", "two:S1"]
+        with pytest.raises(LeakError, match=r"3 subjects.*\(one:S0, one:S1, one:S2\)"):
+            finetune(work, ["tiny", "same"], "n", short, process=process)
+
+
+def test_two_sets_number_different_identities_alike(make_faces: Callable[..., Path]) -> None:
+    make_faces("one", identities=True, set_name="one")
+    work = make_faces("two", identities=True, seed=1, set_name="two")
+    short = replace(TINY, epochs=1)
+    with joined("cpu", 1) as process:
+        both = pretrain(work, ["one", "two"], "m", short, process=process)
+        alone = pretrain(work, ["one"], "n", short, process=process)
+    assert both.manifest["counts"]["identities"] == 14
+    assert read_json(both.folder / "model.json")["classes"][6:8] == ["one:person 6", "two:person 0"]
+    assert read_json(alone.folder / "model.json")["classes"][0] == "person 0"
 
 
 def test_missing_faces_and_codes_name_the_stage(make_faces: Callable[..., Path]) -> None:

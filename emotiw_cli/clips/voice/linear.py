@@ -8,21 +8,18 @@ the posterior may be, is chosen by speakers left out of the fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.signal import resample_poly
 
 from emotiw_cli.bundle.fusion import softmax
+from emotiw_cli.clips.voice.elsewhere import SPEEDS, at_speed, recorded_elsewhere
 from emotiw_cli.clips.voice.features import features
 from emotiw_cli.clips.voice.functionals import FUNCTIONALS, functionals
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
-
-SPEEDS = (1.0, 0.9, 0.95, 1.05, 1.1)
-"""How fast a clip is heard in training; pitch follows, as if others spoke."""
 
 SHRINKAGES = (0.03, 0.1, 0.2, 0.3, 0.45, 0.6)
 FOLDS = 4
@@ -112,6 +109,7 @@ def fit_linear(
     labels: np.ndarray,
     subjects: Sequence[str],
     *,
+    elsewhere: int = 0,
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> LinearVoice:
@@ -121,36 +119,51 @@ def fit_linear(
     ----------
     sounds : (n,) float32 each, at 16 kHz; all long and loud enough to have features.
     labels : (n,) int. subjects : who speaks, for the folds; a clip without is a subject of its own.
+    elsewhere : copies of each as if recorded elsewhere, which then count in the choice of the
+        shrinkage and the temperature as the clips themselves do; 0: the clips at :data:`SPEEDS`.
     """
     labels = np.asarray(labels)
     heard = []
-    for speed in SPEEDS:
-        heard.append(np.stack([functionals(features(at_speed(sound, speed))) for sound in sounds]))
-        say(f"features of {len(sounds)} clips at speed {speed:g}")
+    if elsewhere:
+        heard.append(_heard(sounds))
+        for copy in range(elsewhere):
+            heard.append(_heard(copies_elsewhere(sounds, copy, seed)))
+            say(f"features of {len(sounds)} clips as if recorded elsewhere, {copy + 1}")
+    else:
+        for speed in SPEEDS:
+            heard.append(_heard(at_speed(sound, speed) for sound in sounds))
+            say(f"features of {len(sounds)} clips at speed {speed:g}")
+    standard = len(heard) if elsewhere else 1
     groups = _folds(subjects, seed)
-    scores = np.zeros((len(SHRINKAGES), len(labels), len(EMOTIONS)))
+    scores = np.zeros((len(SHRINKAGES), standard, len(labels), len(EMOTIONS)))
     for fold in range(int(groups.max()) + 1):
         rest = groups != fold
-        mean, spread, fits = _fit([rows[rest] for rows in heard], labels[rest], SHRINKAGES)
-        own = (heard[0][~rest] - mean) / spread
-        for place, (weights, biases) in enumerate(fits):
-            scores[place, ~rest] = own @ weights + biases
-    recalls = [_mean_recall(values.argmax(axis=1), labels) for values in scores]
+        mean, spread, fits = _fit(
+            [rows[rest] for rows in heard], labels[rest], SHRINKAGES, standard
+        )
+        for copy, rows in enumerate(heard[:standard]):
+            own = (rows[~rest] - mean) / spread
+            for place, (weights, biases) in enumerate(fits):
+                scores[place, copy, ~rest] = own @ weights + biases
+    by_shrinkage = list(scores.reshape(len(SHRINKAGES), -1, len(EMOTIONS)))
+    right_label = np.tile(labels, standard)
+    recalls = [_mean_recall(values.argmax(axis=1), right_label) for values in by_shrinkage]
     best = int(np.argmax(recalls))
     say(
         "mean recall on speakers left out, by shrinkage: "
         + ", ".join(f"{s:g}: {r:.3f}" for s, r in zip(SHRINKAGES, recalls, strict=True))
     )
-    heard_of = np.isfinite(scores[best]).all(axis=0)
+    held = by_shrinkage[best]
+    heard_of = np.isfinite(held).all(axis=0)
     columns = np.cumsum(heard_of) - 1
 
     def loss(logarithm: float) -> float:
-        shares = softmax(scores[best][:, heard_of] / np.exp(logarithm))
-        right = shares[np.arange(len(labels)), columns[labels]]
+        shares = softmax(held[:, heard_of] / np.exp(logarithm))
+        right = shares[np.arange(len(right_label)), columns[right_label]]
         return float(-np.log(np.maximum(right, 1e-12)).mean())
 
     temperature = np.exp(minimize_scalar(loss, bounds=(-3, 6), method="bounded").x)
-    mean, spread, ((weights, biases),) = _fit(heard, labels, [SHRINKAGES[best]])
+    mean, spread, ((weights, biases),) = _fit(heard, labels, [SHRINKAGES[best]], standard)
     say(f"shrinkage {SHRINKAGES[best]:g}, temperature {temperature:.2f}")
     return LinearVoice(
         mean.astype(np.float32),
@@ -161,16 +174,24 @@ def fit_linear(
     )
 
 
-def at_speed(sound: np.ndarray, speed: float) -> np.ndarray:
-    """`sound` played faster (> 1) or slower, pitch and all."""
-    return sound if speed == 1 else resample_poly(sound, 100, round(100 * speed)).astype(np.float32)
+def copies_elsewhere(
+    sounds: Sequence[np.ndarray], copy: int, seed: int = 0
+) -> Iterator[np.ndarray]:
+    """The `copy`-th copy of each of `sounds` as if recorded elsewhere."""
+    for place, sound in enumerate(sounds):
+        yield recorded_elsewhere(sound, np.random.default_rng([seed, copy, place]))
+
+
+def _heard(sounds: Iterable[np.ndarray]) -> np.ndarray:
+    return np.stack([functionals(features(sound)) for sound in sounds])
 
 
 def _fit(
-    heard: Sequence[np.ndarray], labels: np.ndarray, shrinkages: Sequence[float]
+    heard: Sequence[np.ndarray], labels: np.ndarray, shrinkages: Sequence[float], standard: int
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-    """Mean and spread at the plain speed, and discriminants at all speeds."""
-    mean, spread = heard[0].mean(axis=0), heard[0].std(axis=0)
+    """Mean and spread of the first `standard` of what was heard, and discriminants of all."""
+    rows = np.concatenate(heard[:standard])
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
     spread = np.where(spread > 1e-9, spread, 1)
     rows = (np.concatenate(heard) - mean) / spread
     return mean, spread, discriminants(rows, np.tile(labels, len(heard)), shrinkages, len(EMOTIONS))

@@ -21,7 +21,7 @@ from emotiw_cli.artefact import (
     write_manifest,
 )
 from emotiw_cli.clips.voice.features import COUNT, features
-from emotiw_cli.clips.voice.linear import fit_linear
+from emotiw_cli.clips.voice.linear import copies_elsewhere, fit_linear
 from emotiw_cli.clips.voice.run import LEAST_WINDOWS, LINEAR, NET, read_voice
 from emotiw_cli.clips.voice.speech import Utterance, find_speech, read_utterances
 from emotiw_cli.emotions import EMOTIONS
@@ -44,6 +44,7 @@ def make_voice(
     name: str,
     *,
     variant: Variant = "linear",
+    elsewhere: int = 0,
     epochs: int = 100,
     seed: int = 0,
     held_out: Sequence[str] = (),
@@ -59,6 +60,7 @@ def make_voice(
     ----------
     source : see :func:`emotiw_cli.clips.voice.speech.find_speech`.
     variant : ``linear``, or ``dbn``, which needs torch. epochs : of the latter.
+    elsewhere : of the former, see :func:`emotiw_cli.clips.voice.linear.fit_linear`.
     held_out : subjects the module is measured on and not trained on; at least one.
     licence : what the speech allows, for the manifest.
 
@@ -81,6 +83,8 @@ def make_voice(
     parameters: dict[str, Any] = {"variant": variant, "held_out": sorted(held_out), "seed": seed}
     if variant == "dbn":
         parameters["epochs"] = epochs
+    elif elsewhere:
+        parameters["elsewhere"] = elsewhere
     listing = _listing(source, utterances)
     with exclusive(folder):
         if (folder / MANIFEST).is_file() and not overwrite:
@@ -105,7 +109,9 @@ def make_voice(
         if variant == "linear":
             file = LINEAR
             heard, whose = [sounds[row] for row in train], who[train].tolist()
-            fitted = fit_linear(heard, labels[train], whose, seed=seed, say=say)
+            fitted = fit_linear(
+                heard, labels[train], whose, elsewhere=elsewhere, seed=seed, say=say
+            )
             with landing_file(folder / file) as target:
                 np.savez(target, allow_pickle=False, **fitted.arrays())
         else:
@@ -117,6 +123,13 @@ def make_voice(
         # What is measured is what will be used.
         model = read_voice(folder / file)
         posteriors = np.stack([model.of_windows(clips[row]) for row in np.flatnonzero(test)])
+        metrics = measured(posteriors, labels[test], who[test])
+        if variant == "linear" and elsewhere:
+            own = [sounds[row] for row in np.flatnonzero(test)]
+            # A copy of its own number: the speech is not that of training, nor are the rooms.
+            copies = copies_elsewhere(own, elsewhere, seed)
+            posteriors = np.stack([model.of_windows(features(sound)) for sound in copies])
+            metrics["elsewhere"] = measured(posteriors, labels[test], who[test])
         return write_manifest(
             folder,
             KIND,
@@ -128,7 +141,7 @@ def make_voice(
                 "validation": int(test.sum()),
                 "left_out": dict(left_out),
             },
-            metrics=measured(posteriors, labels[test], who[test]),
+            metrics=metrics,
             seed=seed,
             licences=[licence] if licence else [],
         )

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from emotiw_cli.bundle.fusion import softmax
-from emotiw_cli.clips.voice.features import COUNT, RATE, features
+from emotiw_cli.clips.voice.features import COUNT, NAMES, RATE, features
 from emotiw_cli.clips.voice.linear import LinearVoice
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
 
-SPAN, STEP = 3.0, 1.5
-"""Seconds of sound that are read at once, about the length of an utterance, and from one to the
-next."""
+STEP = 1.5
+"""Seconds from one span of sound to the next; a span is twice as long, about an utterance."""
 
 LEAST_WINDOWS = 16
 """Shorter sound says nothing: 16 windows are 0.2 s."""
 
+VOICED, LEAST_VOICED = 0.5, 0.15
+"""Sound is taken for speech if this share of its windows is so voiced. Speech has some two thirds,
+noise next to none; music may pass."""
 
 NET, LINEAR = "model.onnx", "model.npz"
 
@@ -93,26 +95,43 @@ class VoiceModel:
 
         Returns
         -------
-        (7,) float64, sums to one; None for silence and for less than a fifth of a second.
+        (7,) float64, sums to one; None for silence, for less than a fifth of a second, and for
+        sound that is no voice.
         """
         windows = features(sound)
         if len(windows) < LEAST_WINDOWS:
             return None
+        if (windows[:, NAMES.index("voicing")] > VOICED).mean() < LEAST_VOICED:
+            return None
         return self.of_windows(windows)
 
-    def over_time(self, sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Posteriors of spans of :data:`SPAN` seconds, one every :data:`STEP`.
+    def over_time(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[float, np.ndarray]]:
+        """Read sound span by span, as it comes.
 
-        Returns
-        -------
-        (k,) float64, the middle of each span in seconds; (k, 7) float64. Silent spans are left out.
+        Parameters
+        ----------
+        blocks : its pieces of :data:`STEP` seconds; the last one may be shorter.
+
+        Yields
+        ------
+        The middle of a span of two pieces in seconds, and its posterior (7,) float64. Spans
+        without a voice are left out.
         """
-        times, rows = [], []
-        size, step = round(SPAN * RATE), round(STEP * RATE)
-        for start in range(0, max(1, len(sound) - size + step), step):
-            part = sound[start : start + size]
-            posterior = self.posterior(part)
+        start = 0
+        for span in _spans(blocks):
+            posterior = self.posterior(span)
             if posterior is not None:
-                times.append((start + len(part) / 2) / RATE)
-                rows.append(posterior)
-        return np.array(times), np.array(rows).reshape(-1, len(EMOTIONS))
+                yield (start + len(span) / 2) / RATE, posterior
+            start += round(STEP * RATE)
+
+
+def _spans(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Each piece with the next one; a lone piece by itself."""
+    last, alone = None, True
+    for block in blocks:
+        if last is not None:
+            alone = False
+            yield np.concatenate([last, block])
+        last = block
+    if last is not None and alone:
+        yield last

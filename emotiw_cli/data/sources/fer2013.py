@@ -1,4 +1,7 @@
-"""FER2013 as its csv of pixels: ``emotion,pixels,Usage``, in any order of columns."""
+"""FER2013 as its csv of pixels: ``emotion,pixels,Usage``, in any order of columns.
+
+FER+'s ``fer2013new.csv`` has its votes line by line in the same order.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import numpy as np
 
 from emotiw_cli.data.index import FaceRow
 from emotiw_cli.data.sources.lines import BadRowError, parse_header, to_record
-from emotiw_cli.data.sources.source import BAD_ROW, Source, make_source
+from emotiw_cli.data.sources.source import BAD_ROW, Source, make_source, read_lines
+from emotiw_cli.data.sources.tables import ferplus_row
 from emotiw_cli.data.sources.words import find_split
 from emotiw_cli.errors import InputError
 
@@ -67,10 +71,20 @@ def is_pixel_header(header: Sequence[str]) -> bool:
     return {"emotion", "pixels"} <= set(header)
 
 
-def open_fer2013(path: Path) -> Source:
+def open_fer2013(path: Path, votes: Path | None = None) -> Source:
     """Read the list of a FER2013 csv; pixels are read when they are asked for.
 
     Rows are called ``fer2013.csv:000002`` after the file and the line they stand on.
+
+    Parameters
+    ----------
+    votes : FER+'s csv for it. Its labels are taken then and FER2013's kept aside; where the two
+        do not name the same split, the row has the status ``bad_row``.
+
+    Raises
+    ------
+    InputError
+        If a file has no rows or not these columns, or the two have not as many.
     """
     entries: list[tuple[FaceRow, object]] = []
     lines: dict[str, _Line] = {}
@@ -89,7 +103,39 @@ def open_fer2013(path: Path) -> Source:
             start += len(raw)
     if not entries:
         raise InputError(f"{path} has no rows below its header.")
-    return make_source(path, "fer2013", entries, PixelReader(path, header, lines))
+    if votes is not None:
+        entries = _voted(path, entries, votes)
+    layout = "fer2013" if votes is None else "ferplus"
+    return make_source(path, layout, entries, PixelReader(path, header, lines))
+
+
+def _voted(
+    path: Path, entries: list[tuple[FaceRow, object]], votes: Path
+) -> list[tuple[FaceRow, object]]:
+    """`entries`, in the order of their file, with the votes of the file `votes`."""
+    first, *lines = read_lines(votes)
+    header = parse_header(first)
+    if len(lines) != len(entries):
+        raise InputError(
+            f"{votes} has {len(lines)} rows and {path.name} {len(entries)}, so they do not belong "
+            "together; get both whole."
+        )
+    return [
+        (_voted_row(row, header, line), stamp)
+        for (row, stamp), line in zip(entries, lines, strict=True)
+    ]
+
+
+def _voted_row(row: FaceRow, header: Sequence[str], line: str) -> FaceRow:
+    if row.status == BAD_ROW:
+        return row
+    try:
+        record = to_record(header, line)
+        if find_split(record.get("usage", "")) != row.split:
+            raise BadRowError(f"FER+'s Usage {record.get('usage')!r} is not FER2013's")
+        return ferplus_row(row.path, row.split, "", {**record, "original": row.label})
+    except BadRowError as error:
+        return FaceRow(0, row.path, status=BAD_ROW, split=row.split, note=str(error))
 
 
 def _row(name: str, header: Sequence[str], raw: bytes) -> FaceRow:

@@ -1,14 +1,16 @@
-"""The files of a source: in a folder, in a zip, or named in a list; read where they lie.
+"""The files of a source: in a folder, in a zip, in zips within, or in a list; read where they lie.
 
-All three can be copied into worker processes; a zip is opened there when it is first read.
+All can be copied into worker processes; a zip is opened there when it is first read.
 """
 
 from __future__ import annotations
 
+import functools
+import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,14 +78,21 @@ class FolderFiles:
 
 
 class ZipFiles:
-    """The members of a zip."""
+    """The members of a zip.
 
-    def __init__(self, path: Path) -> None:
+    Parameters
+    ----------
+    path : what messages call it.
+    find : gives the zip's file or its bytes, which each process then holds; `path` by default.
+    """
+
+    def __init__(self, path: Path, find: Callable[[], Path | bytes] | None = None) -> None:
         self._path = path
+        self._find = find
         self._zip: zipfile.ZipFile | None = None
         self._process = -1
         try:
-            with zipfile.ZipFile(path) as archive:
+            with self._opened() as archive:
                 self.sizes: dict[str, object] = {
                     info.filename: f"{info.file_size} {info.CRC:08x}"
                     for info in archive.infolist()
@@ -99,7 +108,7 @@ class ZipFiles:
 
     def open(self, name: str) -> bytes:
         if self._zip is None or self._process != os.getpid():
-            self._zip, self._process = zipfile.ZipFile(self._path), os.getpid()
+            self._zip, self._process = self._opened(), os.getpid()
         try:
             return self._zip.read(name)
         except KeyError as error:
@@ -109,6 +118,46 @@ class ZipFiles:
                 f"{name} cannot be unpacked from {self._path.name} ({error}); copy the zip again.",
                 "unreadable",
             ) from error
+
+    def _opened(self) -> zipfile.ZipFile:
+        content = self._find() if self._find else self._path
+        return zipfile.ZipFile(io.BytesIO(content) if isinstance(content, bytes) else content)
+
+
+def unpacked(path: Path, files: Files) -> Files:
+    """`files` as if the zips among them were unpacked, each into a folder beside it.
+
+    One level deep. A zip with such a folder beside it has been unpacked and is passed over.
+
+    Raises
+    ------
+    InputError
+        If a zip cannot be read.
+    """
+    zips = any(name.lower().endswith(".zip") for name in files.sizes)
+    return _NestedFiles(path, files) if zips else files
+
+
+class _NestedFiles:
+    def __init__(self, path: Path, files: Files) -> None:
+        self._files = files
+        self._zips: dict[str, ZipFiles] = {}
+        self.sizes: dict[str, object] = dict(files.sizes)
+        folders = {parent for name in files.sizes for parent in _parents(name)}
+        for name in files.sizes:
+            folder = name[: -len(".zip")]
+            if not name.lower().endswith(".zip") or folder in folders:
+                continue
+            inner = ZipFiles(path / name, functools.partial(files.open, name))
+            self._zips[folder] = inner
+            del self.sizes[name]
+            self.sizes.update({f"{folder}/{member}": inner.sizes[member] for member in inner.sizes})
+
+    def open(self, name: str) -> Path | bytes:
+        for folder in _parents(name):
+            if folder in self._zips:
+                return self._zips[folder].open(name[len(folder) + 1 :])
+        return self._files.open(name)
 
 
 class ListedFiles:
@@ -121,6 +170,12 @@ class ListedFiles:
 
     def open(self, name: str) -> Path:
         return self._root / name
+
+
+def _parents(name: str) -> list[str]:
+    """The folders a file lies in, the outermost first: ``a/b/c.png`` → ``a``, ``a/b``."""
+    parts = name.split("/")[:-1]
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
 
 
 def _size(path: Path) -> int:

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from emotiw_cli.data.index import OK, FaceRow
+from emotiw_cli.data.sources.exclusions import Exclusions
+from emotiw_cli.data.sources.words import find_split
 from emotiw_cli.errors import InputError
 
 EXCLUDED = "excluded"
@@ -60,6 +62,18 @@ class Source:
             digest.update(json.dumps([*known, row.votes, row.group, stamp]).encode())
         return digest.hexdigest()
 
+    @property
+    def set_name(self) -> str:
+        """What the set is called, for leak keys: ``ck`` for ``ck.zip``, ``ck/`` and ``ck/all.csv``.
+
+        A folder called train, val or test is part of the set it lies in.
+        """
+        path = self.path.absolute()
+        if path.is_dir() or not zipfile.is_zipfile(path):
+            path = path if path.is_dir() else path.parent
+            return (path.parent if find_split(path.name) else path).name
+        return path.stem
+
     def with_rows(self, change: Callable[[FaceRow], FaceRow], **options: Any) -> Source:
         """The source with every row changed; `options` says how."""
         rows = [change(row) for row in self.rows]
@@ -79,10 +93,14 @@ def make_source(
     return Source(path, layout, rows, read, [stamp for _, stamp in ordered], ignored)
 
 
-def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
-    """Mark the pictures named in a text file, one path a line, as ``excluded``.
+def exclude_listed(source: Source, path: Path, name: str = "") -> tuple[Source, list[str]]:
+    """Mark the pictures named in a file as ``excluded``; see :class:`Exclusions` for its lines.
 
     Where there is no such file, `path` is one within the source, a zip or a folder.
+
+    Parameters
+    ----------
+    name : what the faces will be called: entries for those of another name do not count.
 
     Returns
     -------
@@ -93,26 +111,25 @@ def exclude_listed(source: Source, path: Path) -> tuple[Source, list[str]]:
     InputError
         If `path` cannot be read.
     """
-    wanted = set(_listed(source, path))
+    exclusions = Exclusions.parse(_listed(source, path), path.name)
+    wanted = exclusions.of(name)
     note = f"named in {path.name}"
 
     def mark(row: FaceRow) -> FaceRow:
         return replace(row, status=EXCLUDED, note=note) if row.path in wanted else row
 
-    digest = hashlib.sha256("\n".join(sorted(wanted)).encode()).hexdigest()
-    changed = source.with_rows(mark, exclude=digest)
+    changed = source.with_rows(mark, exclude=exclusions.digest)
     return changed, sorted(wanted - {row.path for row in source.rows})
 
 
-def _listed(source: Source, path: Path) -> list[str]:
+def _listed(source: Source, path: Path) -> str:
     if path.exists() or not zipfile.is_zipfile(source.path):
         inside = source.path / path
-        return read_lines(path if path.exists() or not inside.is_file() else inside)
+        return "\n".join(read_lines(path if path.exists() or not inside.is_file() else inside))
     with zipfile.ZipFile(source.path) as archive:
         if path.as_posix() not in archive.namelist():
             raise InputError(f"{path} is neither a file nor in {source.path}; check the name.")
-        lines = archive.read(path.as_posix()).decode("utf-8-sig", "replace").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+        return archive.read(path.as_posix()).decode("utf-8-sig", "replace")
 
 
 def read_lines(path: Path) -> list[str]:
@@ -122,6 +139,25 @@ def read_lines(path: Path) -> list[str]:
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the path.") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def validate_on_test(source: Source) -> Source:
+    """Call the test split validation, as papers do with sets that have no validation split.
+
+    Raises
+    ------
+    InputError
+        If the set has no test split, or has a validation split.
+    """
+    splits = {row.split for row in source.rows}
+    if "test" not in splits or "validation" in splits:
+        why = "has a validation split" if "validation" in splits else "has no test split"
+        raise InputError(f"{source.path} {why}; leave --test-as-validation out.")
+
+    def rename(row: FaceRow) -> FaceRow:
+        return replace(row, split="validation") if row.split == "test" else row
+
+    return source.with_rows(rename, test_as_validation=True)
 
 
 def split_groups(source: Source, fraction: float, seed: int) -> Source:

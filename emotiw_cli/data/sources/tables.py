@@ -155,7 +155,7 @@ class _Table:
             raise BadRowError(f"split {record[split_column or '']!r} is not train, val or test")
         group = record[group_column] if group_column else ""
         if self._layout == "ferplus":
-            return _ferplus_row(path, split, group, record)
+            return ferplus_row(path, split, group, record)
         if self._label:
             label, source_label = self._read_label(record[self._label])
         elif self._person:
@@ -170,7 +170,8 @@ class _Table:
         return ("", word) if is_other_label(word) else (emotion_from_label(word), "")
 
 
-def _ferplus_row(path: str, split: str, group: str, record: Mapping[str, str]) -> FaceRow:
+def ferplus_row(path: str, split: str, group: str, record: Mapping[str, str]) -> FaceRow:
+    """The row of a line with FER+'s vote counts; ``original`` is the label before the votes."""
     votes = {str(find_emotion(word)): _vote(record[word]) for word in _VOTES}
     others = [_vote(record.get(word, "")) for word in _OTHER_VOTES]
     return FaceRow(

@@ -21,7 +21,7 @@ _SPLITS = {
     "privatetest": "test",
     "fer2013test": "test",
 }
-_ALIGNED = re.compile(r"_aligned_faces\w*$")
+_ENDING = re.compile(r"_aligned_faces\w*$|_afew$|_set$")
 _OTHER_LABELS = frozenset(
     {"", "contempt", "unknown", "none", "nf", "non-face", "uncertain", "calm", "other"}
 )
@@ -31,9 +31,10 @@ def find_split(word: str) -> str | None:
     """``train``, ``validation`` or ``test`` if `word` names that split in any known spelling.
 
     FER2013's ``PublicTest`` is validation and its ``PrivateTest`` test; SFEW's folders
-    ``Train_Aligned_Faces`` and ``Val_Aligned_Faces_new`` are known too.
+    ``Train_Aligned_Faces`` and ``Val_Aligned_Faces_new``, and AFEW's ``Train_AFEW``,
+    AffectNet's ``train_set``, are known too.
     """
-    return _SPLITS.get(_ALIGNED.sub("", word.strip().lower()))
+    return _SPLITS.get(_ENDING.sub("", word.strip().lower()))
 
 
 def is_other_label(word: str) -> bool:

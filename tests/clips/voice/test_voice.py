@@ -156,10 +156,30 @@ def test_a_silent_utterance_is_named(speech: Path, tmp_path: Path) -> None:
 def test_a_long_sound_is_read_span_by_span() -> None:
     model = VoiceModel(lambda windows: np.full(7, 1 / 7))
     sound = np.concatenate([voice(200, seed) for seed in range(20)]).astype(np.float32)
-    times, posteriors = model.over_time(sound)  # ten seconds: spans from 0, 1.5, … 7.5
-    assert times.tolist() == [1.5, 3.0, 4.5, 6.0, 7.5, 8.75]
-    assert posteriors.shape == (6, 7)
+
+    def times(sound: np.ndarray) -> list[float]:
+        blocks = (sound[start : start + 24_000] for start in range(0, len(sound), 24_000))
+        return [time for time, posterior in model.over_time(blocks) if posterior.shape == (7,)]
+
+    assert times(sound) == [1.5, 3.0, 4.5, 6.0, 7.5, 8.75]  # ten seconds: from 0, 1.5, … 7.5
+    assert times(sound[:12_000]) == [0.375]
     sound[5 * RATE :] = 0
-    times, _ = model.over_time(sound)  # the span from 6 on is silent
-    assert times.tolist() == [1.5, 3.0, 4.5, 6.0]
-    assert [len(part) for part in model.over_time(np.zeros(0, np.float32))] == [0, 0]
+    assert times(sound) == [1.5, 3.0, 4.5, 6.0]  # the span from 6 on is silent
+    assert times(np.zeros(0, np.float32)) == []
+
+
+def test_what_is_no_voice_gets_no_answer() -> None:
+    model = VoiceModel(lambda windows: np.full(7, 1 / 7))
+    noise = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
+    assert model.posterior(noise) is None
+    assert model.posterior(voice(200, 0).astype(np.float32)) is not None
+
+
+def test_copies_recorded_elsewhere_are_trained_and_measured_on(
+    speech: Path, tmp_path: Path
+) -> None:
+    told = json.loads(train(tmp_path, speech, "--elsewhere", "1", "--json").stdout)
+    assert told["elsewhere"]["mean_recall"]["value"] > 0.8
+    manifest = json.loads((tmp_path / "voices" / "v" / "manifest.json").read_text())
+    assert manifest["parameters"]["elsewhere"] == 1
+    assert train(tmp_path, speech).exit_code == 4  # that is another module

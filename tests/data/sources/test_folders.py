@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from emotiw_cli.commands.align import Layout
 from emotiw_cli.data.sources import LAYOUTS, open_source
 from emotiw_cli.errors import InputError
+from emotiw_cli.faces.images import load_image
 
 MakeSet = Callable[..., Path]
 
@@ -55,6 +59,106 @@ def test_sfew_folders_give_split_label_and_film(make_set: MakeSet) -> None:
     assert known(make_set([name, other])) == [
         (name, "train", "angry", "Juno"),
         (other, "validation", "sad", "21"),
+    ]
+
+
+SFEW = {
+    "Train": "Angry/Juno_000519240_00000005.png",
+    "Val": "Sad/21_000519240_00000005.png",
+    "Test": "Up_000100000_00000010.png",
+}
+
+
+@pytest.mark.parametrize("root", ["", "SFEW_2/", "data/SFEW 2.0/"])
+@pytest.mark.parametrize("inner", ["", "Train_Aligned_Faces/", "Aligned"])
+def test_every_variant_of_sfew_reads_alike(make_set: MakeSet, root: str, inner: str) -> None:
+    between = {
+        "": dict.fromkeys(SFEW, ""),
+        "Aligned": dict.fromkeys(SFEW, ""),
+        "Train_Aligned_Faces/": {
+            "Train": "Train_Aligned_Faces/",
+            "Val": "Val_Aligned_Faces_new/",
+            "Test": "Test_Aligned_Faces/",
+        },
+    }[inner]
+    above = {split: f"{split}_Aligned_Faces" if inner == "Aligned" else split for split in SFEW}
+    names = [f"{root}{above[split]}/{between[split]}{SFEW[split]}" for split in SFEW]
+    source = open_source(make_set(names))
+    assert source.layout == "classes"
+    assert {(row.split, row.label, row.group) for row in source.rows} == {
+        ("train", "angry", "Juno"),
+        ("validation", "sad", "21"),
+        ("test", "", "Up"),
+    }
+
+
+@pytest.mark.parametrize("outer", ["folder", "zip"])
+@pytest.mark.parametrize("top", ["", "Train_Aligned_Faces/"])
+def test_zips_within_read_as_if_unpacked(make_set: MakeSet, outer: str, top: str) -> None:
+    make_set([f"{top}{SFEW['Train']}"], root="packed/Train_Aligned_Faces")
+    make_set([SFEW["Val"]], root="packed/Val_Aligned_Faces_new")
+    make_set([SFEW["Test"]], root="packed/Test_Aligned_Faces")
+    folder = make_set(["notes.txt"])
+    for packed in (folder.parent / "packed").iterdir():
+        (folder / packed.name).with_suffix(".zip").write_bytes(zipped(packed).read_bytes())
+    source = open_source(folder if outer == "folder" else zipped(folder))
+    assert [(row.path, row.split, row.label, row.group) for row in source.rows] == [
+        (f"Test_Aligned_Faces/{SFEW['Test']}", "test", "", "Up"),
+        (f"Train_Aligned_Faces/{top}{SFEW['Train']}", "train", "angry", "Juno"),
+        (f"Val_Aligned_Faces_new/{SFEW['Val']}", "validation", "sad", "21"),
+    ]
+    read = pickle.loads(pickle.dumps(source.read))  # as a worker gets it
+    for row in source.rows:
+        assert load_image(read(row)).shape == (12, 12, 3)
+
+
+def test_a_zip_unpacked_beside_itself_is_read_once(make_set: MakeSet) -> None:
+    folder = make_set(["Train/Sad/1.png", "Train/Happy/2.png"])
+    zipped(folder / "Train")
+    source = open_source(folder)
+    assert [row.path for row in source.rows] == ["Train/Happy/2.png", "Train/Sad/1.png"]
+    assert source.ignored == 1
+
+
+def test_a_zip_within_that_cannot_be_read_is_one_sentence(make_set: MakeSet) -> None:
+    folder = make_set(["Train/Sad/1.png", "Train/Happy/2.png", "Val.zip"])
+    with pytest.raises(InputError, match=r"Val\.zip is not a zip that can be read"):
+        open_source(folder)
+
+
+CLIP = "000046280"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Train/Angry/{0}.avi", "Val/Sad/{0}.avi", "Faces/Train/{0}/1.png", "Faces/Val/{0}/1.png"],
+        [
+            "Train_AFEW/Angry/{0}.avi",
+            "Train_AFEW/AlignedFaces_LBPTOP_Points/AlignedFaces/{0}/1.png",
+            "Val_AFEW/Sad/{0}.avi",
+            "Val_AFEW/AlignedFaces_LBPTOP_Points_Val/Faces/{0}/1.png",
+        ],
+        ["Train_Aligned_Faces/Angry/{0}/1.png", "Val_Aligned_Faces/Sad/{0}/1.png"],
+    ],
+)
+def test_faces_of_clips_have_their_emotion_and_the_clip_as_leak_key(
+    make_set: MakeSet, names: list[str]
+) -> None:
+    source = open_source(make_set([name.format(CLIP) for name in names]))
+    assert source.layout == "afew"
+    assert {(row.split, row.label, row.group) for row in source.rows} == {
+        ("train", "angry", f"train/{CLIP}"),
+        ("validation", "sad", f"validation/{CLIP}"),
+    }
+
+
+def test_faces_of_a_clip_that_is_not_there_say_so(make_set: MakeSet) -> None:
+    folder = make_set(["Train/Sad/1.avi", "Faces/Train/1/1.png", "Faces/Train/2/1.png"])
+    rows = open_source(folder).rows
+    assert [(row.label, row.note) for row in rows] == [
+        ("sad", ""),
+        ("", "no clip 2 tells its emotion"),
     ]
 
 
@@ -132,7 +236,7 @@ def test_a_list_keeps_every_line(make_set: MakeSet) -> None:
     assert paths == ["a/1.png", "b.png", "b.png", "nowhere.png"]
 
 
-@pytest.mark.parametrize("files", [[], ["notes.txt", "faces.zip"]])
+@pytest.mark.parametrize("files", [[], ["notes.txt", "faces.dat"]])
 def test_no_pictures_is_one_sentence(make_set: MakeSet, files: list[str]) -> None:
     with pytest.raises(InputError, match=rf"holds no pictures \({len(files)} other files\)"):
         open_source(make_set(files))
@@ -168,5 +272,6 @@ def test_a_name_that_is_not_utf8_is_listed_and_read(make_set: MakeSet) -> None:
     assert open_source(folder).read(row) == folder / "b\udce9.png"
 
 
-def test_every_layout_has_its_line() -> None:
+def test_every_layout_has_its_line_and_align_knows_it() -> None:
     assert all(LAYOUTS.values())
+    assert get_args(Layout) == ("auto", *LAYOUTS)

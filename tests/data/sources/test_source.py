@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emotiw_cli.data.index import FaceRow
-from emotiw_cli.data.sources import exclude_listed, open_source, split_groups
+from emotiw_cli.data.sources import exclude_listed, open_source, split_groups, validate_on_test
 from emotiw_cli.data.sources.source import Source, make_source
 from emotiw_cli.errors import InputError
 
@@ -70,6 +70,36 @@ def test_without_groups_each_label_gives_its_share() -> None:
     drawn = [row.label for row in split.rows if row.split == "validation"]
     assert (drawn.count("happy"), drawn.count("sad")) == (2, 4)
     assert sum(row.split == "train" for row in split.rows) == 24
+
+
+def test_the_test_split_becomes_validation_only_where_there_is_none() -> None:
+    rows = [FaceRow(0, "a", split="train"), FaceRow(0, "b", split="test"), FaceRow(0, "c")]
+    changed = validate_on_test(source_of(rows))
+    assert [row.split for row in changed.rows] == ["train", "validation", ""]
+    assert changed.options == {"test_as_validation": True}
+    with pytest.raises(InputError, match="has a validation split"):
+        validate_on_test(changed)
+    with pytest.raises(InputError, match="has no test split"):
+        validate_on_test(source_of(rows[:1]))
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("ck.zip", "ck"),
+        ("ck", "ck"),
+        ("ck/labels.csv", "ck"),
+        ("ck/train.rec", "ck"),
+        ("ck/Train", "ck"),
+        ("ck/inner", "inner"),
+    ],
+)
+def test_a_set_is_called_as_its_folder_or_zip(tmp_path: Path, path: str, name: str) -> None:
+    (tmp_path / "ck" / "Train").mkdir(parents=True)
+    (tmp_path / "ck" / "inner").mkdir()
+    with zipfile.ZipFile(tmp_path / "ck.zip", "w"):
+        pass
+    assert replace(source_of([]), path=tmp_path / path).set_name == name
 
 
 def test_a_set_with_splits_keeps_them() -> None:

@@ -1,0 +1,148 @@
+"""Sets of clips on disk: a folder per emotion, AFEW's folders, or a csv of files and labels."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from emotiw_cli.clips.index import ClipRow
+from emotiw_cli.clips.names import is_clip
+from emotiw_cli.data.sources.files import FolderFiles
+from emotiw_cli.data.sources.folders import place_of
+from emotiw_cli.data.sources.words import find_split, is_other_label, name_emotions
+from emotiw_cli.emotions import emotion_from_label
+from emotiw_cli.errors import InputError
+from emotiw_cli.faces.images import is_picture
+
+_FILE = ("file", "path", "filename", "clip")
+_LABEL = ("label", "emotion")
+_GROUP = ("subject", "actor", "speaker", "group", "film")
+_SPLIT = ("split", "set")
+
+
+@dataclass(frozen=True)
+class ClipSource:
+    """A set of clips.
+
+    Attributes
+    ----------
+    path : as it was given. root : what the rows' paths are relative to.
+    rows : one per clip, sorted by path. A clip's id may occur in two splits, its path may not.
+    pictures : (split, clip id) → names of the pictures of its face that the set brings, in order.
+    digest : SHA-256 over the list with sizes.
+    """
+
+    path: Path
+    root: Path
+    rows: list[ClipRow]
+    pictures: dict[tuple[str, str], list[str]]
+    digest: str
+
+    def pictures_of(self, row: ClipRow) -> list[str]:
+        """The pictures of a clip's face that the set brings; mostly none."""
+        return self.pictures.get((row.split, PurePosixPath(row.path).stem), [])
+
+
+def open_clips(path: Path) -> ClipSource:
+    """List the clips of a folder, or of a csv with the columns file, label and perhaps subject and
+    split.
+
+    In a folder, a clip's own folder is its label, if most of them name emotions, and a folder
+    called train, val, test … on the way its split, as AFEW has it. Folders of pictures that are
+    called like a clip, below the same split, are its faces.
+
+    Raises
+    ------
+    InputError
+        If there are no clips, or a label is misspelt.
+    """
+    if path.is_dir():
+        files = FolderFiles(path)
+        names = sorted(name for name in files.sizes if is_clip(name))
+        places = {name: place_of(name) for name in names}
+        labelled = name_emotions({place.folder for place in places.values()})
+        rows = [
+            ClipRow(
+                path=name,
+                split=place.split,
+                label=_emotion(place.folder, f"{path}, folder") if labelled else "",
+            )
+            for name, place in places.items()
+        ]
+        sizes, root = files.sizes, path
+        pictures = _pictures(name for name in sorted(sizes) if is_picture(name))
+    elif path.is_file():
+        rows, root, pictures = _table(path), path.parent, {}
+        sizes = {row.path: _size(root / row.path) for row in rows}
+    else:
+        raise InputError(f"{path} does not exist: give a folder of clips or a csv.")
+    if not rows:
+        raise InputError(
+            f"{path} holds no clips: give a folder with MP4, AVI, MKV … files, or a csv with the "
+            "columns file and label."
+        )
+    rows = [replace(row, row=number) for number, row in enumerate(rows)]
+    digest = hashlib.sha256()
+    for row in rows:
+        digest.update(json.dumps([row.path, row.split, row.label, row.group]).encode())
+        digest.update(json.dumps(sizes[row.path]).encode())
+    digest.update(json.dumps([list(map(list, pictures)), list(pictures.values())]).encode())
+    return ClipSource(path, root, rows, pictures, digest.hexdigest())
+
+
+def _pictures(names: Iterable[str]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in names:
+        place = place_of(name)
+        found[place.split, place.folder].append(name)
+    return dict(found)
+
+
+def _table(path: Path) -> list[ClipRow]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            records = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a csv ({error}); save it as UTF-8.") from error
+    header = {name.strip().lower(): name for name in (records[0] if records else {}) if name}
+    file_name, label, group, split = (
+        next((header[name] for name in known if name in header), None)
+        for known in (_FILE, _LABEL, _GROUP, _SPLIT)
+    )
+    if file_name is None or label is None:
+        raise InputError(f"{path} has no columns file and label; give it a header that names them.")
+    rows = []
+    for number, record in enumerate(records, start=2):
+        where = f"{path}, line {number}"
+        word = record[split] or "" if split else ""
+        named = find_split(word)
+        if word.strip() and named is None:
+            raise InputError(f"{where}: {word!r} is no split; use train, validation or test.")
+        rows.append(
+            ClipRow(
+                path=record[file_name] or "",
+                split=named or "",
+                label=_emotion(record[label] or "", where),
+                group=(record[group] or "") if group else "",
+            )
+        )
+    for name, count in Counter(row.path for row in rows).items():
+        if count > 1:
+            raise InputError(f"{path} names {name} twice; leave one of the lines out.")
+    return sorted(rows, key=lambda row: row.path)
+
+
+def _emotion(word: str, where: str) -> str:
+    return "" if is_other_label(word) else emotion_from_label(word, where)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return -1

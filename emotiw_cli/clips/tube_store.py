@@ -1,0 +1,48 @@
+"""Tubes on disk, read clip by clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from emotiw_cli.artefact import Artefact, open_artefact
+from emotiw_cli.clips.index import INDEX, ClipRow, read_index
+from emotiw_cli.clips.make_tubes import CROPS, FACES, KIND, SOUND, TIME, TUBE
+from emotiw_cli.clips.tube_maker import MadeClip
+from emotiw_cli.data.shards import ShardReader
+
+
+@dataclass(frozen=True)
+class TubeStore:
+    """A finished tubes artefact and its rows."""
+
+    artefact: Artefact
+    rows: list[ClipRow]
+
+    @classmethod
+    def open(cls, work: Path, name: str) -> TubeStore:
+        """Open the tubes called `name`; :class:`ArtefactError` if they are not there."""
+        artefact = open_artefact(work, KIND, name)
+        return cls(artefact, read_index(artefact.folder / INDEX))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the aligned faces, in pixels."""
+        width, height = self.artefact.manifest["parameters"]["size"]
+        return int(width), int(height)
+
+    @property
+    def detail(self) -> int | None:
+        """Widest the faces' own pixels may have been."""
+        detail: int | None = self.artefact.manifest["parameters"]["detail"]
+        return detail
+
+    def clip(self, row: ClipRow) -> MadeClip:
+        """What is stored of a clip; nothing of one without faces and sound."""
+        faces = slice(row.start, row.start + row.crops)
+        sound = slice(row.sound_start, row.sound_start + row.samples)
+        parts = []
+        for name in (CROPS, FACES, TUBE, TIME, SOUND):
+            stored = ShardReader(self.artefact.folder, name).dataset(max(row.shard, 0))
+            parts.append(stored[sound if name == SOUND else faces])
+        return MadeClip(row, *parts)
