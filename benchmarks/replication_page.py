@@ -113,7 +113,7 @@ def figures(report: Mapping[str, Any]) -> dict[str, str]:
 def accuracy_svg(report: Mapping[str, Any]) -> str:
     """A line per system: the interval, the mean, a dot for each seed."""
     low, high = _bounds(report)
-    left, width, row = 270, 430, 20
+    left, width, row = 290, 430, 20
 
     def x(value: float) -> float:
         return left + width * (100 * value - low) / (high - low)
@@ -182,14 +182,15 @@ def weights_svg(weights: Mapping[str, Sequence[float]]) -> str:
 
 
 def _bounds(report: Mapping[str, Any]) -> tuple[int, int]:
-    """The multiples of five percent that all intervals and dots lie between."""
+    """Different multiples of five percent that all intervals and dots lie between."""
     values = [
         100 * value
         for one in report.values()
         for figure in one["accuracy"].values()
         for value in (figure["low"], figure["high"], *figure["each"])
     ]
-    return int(min(values) // 5 * 5), int(-(-max(values) // 5) * 5)
+    low = int(min(values) // 5 * 5)
+    return low, max(low + 5, int(-(-max(values) // 5) * 5))
 
 
 def _svg(width: int, height: int, parts: Sequence[str]) -> str:
