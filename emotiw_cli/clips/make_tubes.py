@@ -22,7 +22,7 @@ from emotiw_cli.clips.index import INDEX, ClipRow, read_index, write_index
 from emotiw_cli.clips.source import ClipSource
 from emotiw_cli.clips.tube_maker import MadeClip, TubeMaker
 from emotiw_cli.data.pool import map_ordered
-from emotiw_cli.data.shards import shard_name, write_shard
+from emotiw_cli.data.shards import landing_hdf5, shard_name, store
 from emotiw_cli.data.stage import clear, holds, keep_to_plan, sweep
 from emotiw_cli.errors import ArtefactError
 
@@ -69,8 +69,11 @@ class _Shard:
         def joined(name: str) -> np.ndarray:
             return np.concatenate([getattr(clip, name) for clip in made])
 
-        beside = {name: joined(name) for name in (FACES, TUBE, TIME, SOUND)}
-        write_shard(self.faces, CROPS, joined(CROPS), beside=beside)
+        with landing_hdf5(self.faces) as file:
+            for name in (CROPS, FACES):
+                store(file, name, joined(name))
+            for name in (TUBE, TIME, SOUND):
+                file.create_dataset(name, data=joined(name), track_times=False)
         write_index(self.index, rows)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from emotiw_cli.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from emotiw_cli.artefact import Artefact
 
 
 def clips_command() -> None:
@@ -19,12 +22,13 @@ def clips_command() -> None:
 
 
 def train(
-    module: Annotated[Literal["audio"], typer.Argument(help="What to train.")],
+    module: Annotated[Literal["faces", "audio"], typer.Argument(help="What to train.")],
     source: Annotated[
         Path,
         typer.Argument(
-            help="Speech: a csv with the columns file, emotion and subject (or actor or speaker); "
-            "a folder with that csv as labels.csv; or a folder per emotion."
+            help="For faces: tubes of the workspace. For audio: a csv with the columns file, "
+            "emotion and subject (or actor or speaker); a folder with that csv as labels.csv; or a "
+            "folder per emotion."
         ),
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the module to write.")],
@@ -33,9 +37,27 @@ def train(
         typer.Option(
             "--held-out",
             metavar="SUBJECTS",
-            help="Subjects to measure on and not to train on, with commas between.",
+            help="Subjects to measure on and not to train on, with commas between; audio, needed.",
         ),
-    ],
+    ] = "",
+    bundle_name: Annotated[
+        str,
+        typer.Option(
+            "--bundle", metavar="NAME|DIR", help="Bundle for photos that reads the faces; faces."
+        ),
+    ] = "default",
+    aggregate: Annotated[
+        Literal["segments", "mean"],
+        typer.Option(
+            "--aggregate",
+            help="segments: ten of a clip's faces and a support vector machine on them; mean: of "
+            "all faces, nothing is trained; faces.",
+        ),
+    ] = "segments",
+    c: Annotated[float, typer.Option("--c", help="Of the machine: cost of the slack.")] = 18.1,
+    gamma: Annotated[
+        float, typer.Option("--gamma", help="Of the machine: width of the kernel.")
+    ] = 1 / 70,
     variant: Annotated[
         Literal["linear", "dbn"],
         typer.Option(
@@ -69,21 +91,42 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
 ) -> None:
-    """Train a module, measure it on subjects it has not heard, and write it to the workspace.
+    """Train a module, measure it on what it was not trained on, and write it to the workspace.
 
-    WORK/voices/NAME gets the module, with the standardisation of its input inside, and a manifest
-    with accuracy and unweighted average recall and their intervals. Labels that are none
-    of the seven emotions are left out and counted. A run that was killed begins again.
+    faces: a bundle for photos reads the faces of tubes, and a support vector machine is trained on
+    the split train. WORK/modules/NAME gets the machine, the posteriors of all clips (of those it
+    was trained on by fits without them) for `emotiw clips fuse`, and figures for each other split.
+
+    audio: WORK/voices/NAME gets the module, with the standardisation of its input inside, and a
+    manifest with accuracy and unweighted average recall and their intervals, of the speech as it is
+    and as if recorded elsewhere. Labels that are none of the seven emotions are left out and
+    counted. A run that was killed begins again.
     """
-    import importlib.util
+    from emotiw_cli.commands._console import print_json, progress, say, table
 
-    missing = [name for name in ("torch", "onnx") if importlib.util.find_spec(name) is None]
-    if missing and variant == "dbn":
-        raise MissingDependencyError(
-            f"training needs {', '.join(missing)}; install it with `pip install 'emotiw[train]'`."
-        )
+    if module == "faces":
+        if aggregate == "segments":
+            _need("scikit-learn")
+        from emotiw_cli.clips.make_module import make_faces_module
+
+        with progress("clips", quiet=as_json) as bar:
+            made = make_faces_module(
+                work,
+                str(source),
+                name,
+                bundle=bundle_name,
+                aggregate=aggregate,
+                c=c,
+                gamma=gamma,
+                seed=seed,
+                overwrite=overwrite,
+                advance=bar.update,
+            )
+        _show_module(made, as_json)
+        return
+    if variant == "dbn":
+        _need("torch", "onnx")
     from emotiw_cli.clips.voice.make import make_voice
-    from emotiw_cli.commands._console import print_json, say, table
 
     made = make_voice(
         work,
@@ -108,6 +151,100 @@ def train(
         print_json(summary)
     else:
         table("Trained", summary)
+
+
+def listen(
+    tubes: Annotated[str, typer.Argument(help="Tubes of the workspace.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the module to write.")],
+    voice: Annotated[
+        str,
+        typer.Option("--voice", help="A voice module of the workspace, or the default bundle's."),
+    ] = "default",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+) -> None:
+    """Read the sound of tubes with a voice module, to fuse it with other modules.
+
+    WORK/modules/NAME gets the posteriors of all clips, and figures for each split but train.
+    """
+    from emotiw_cli.clips.make_module import make_voice_module
+    from emotiw_cli.commands._console import progress
+
+    with progress("clips", quiet=as_json) as bar:
+        made = make_voice_module(
+            work, tubes, name, voice=voice, overwrite=overwrite, advance=bar.update
+        )
+    _show_module(made, as_json)
+
+
+def fuse(
+    modules: Annotated[
+        str, typer.Option("--modules", help="Modules of the same tubes, with commas between.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name of the fused module to write.")],
+    method: Annotated[
+        Literal["mean", "random-search", "svm", "mlp"],
+        typer.Option("--method", help="How; all but mean are fitted to the split train."),
+    ] = "mean",
+    draws: Annotated[
+        int, typer.Option("--draws", min=1, help="Weights that random-search tries.")
+    ] = 400_000,
+    c: Annotated[
+        float | None,
+        typer.Option("--c", help="Of the svm: cost of the slack.", show_default="chosen"),
+    ] = None,
+    gamma: Annotated[
+        float | None,
+        typer.Option("--gamma", help="Of the svm: width of the kernel.", show_default="chosen"),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of whatever is drawn.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+) -> None:
+    """Fuse what modules say of clips, as the 2013 entry did, and measure it.
+
+    WORK/modules/NAME gets the fused posteriors, to be fused again if one likes, and figures for
+    each split but train. A module that said nothing of a clip is zeros to the svm, else uniform.
+    """
+    if method == "svm":
+        _need("scikit-learn")
+    from emotiw_cli.clips.make_module import make_fusion
+
+    named = [module.strip() for module in modules.split(",") if module.strip()]
+    made = make_fusion(
+        work, named, name, method, seed=seed, draws=draws, c=c, gamma=gamma, overwrite=overwrite
+    )
+    _show_module(made, as_json)
+
+
+def _need(*packages: str) -> None:
+    import importlib.util
+
+    modules = {"scikit-learn": "sklearn"}
+    missing = [
+        name for name in packages if importlib.util.find_spec(modules.get(name, name)) is None
+    ]
+    if missing:
+        raise MissingDependencyError(
+            f"training needs {', '.join(missing)}; install it with `pip install 'emotiw[train]'`."
+        )
+
+
+def _show_module(made: Artefact, as_json: bool) -> None:
+    from emotiw_cli.commands._console import print_json, table
+
+    manifest = made.manifest
+    summary = {"artefact": str(made.folder), **manifest["counts"], **manifest["metrics"]}
+    if as_json:
+        print_json(summary)
+    else:
+        table("Module", summary)
 
 
 def bundle(
@@ -223,4 +360,10 @@ def tubes(
         table("Tubes", summary)
 
 
-SUB_VERBS = {"tubes": tubes, "train": train, "bundle": bundle}
+SUB_VERBS = {
+    "tubes": tubes,
+    "train": train,
+    "listen": listen,
+    "fuse": fuse,
+    "bundle": bundle,
+}

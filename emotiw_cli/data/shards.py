@@ -1,4 +1,4 @@
-"""HDF5 shards: datasets of equal pictures, one chunk a picture, written whole and renamed.
+"""HDF5 shards: one dataset of equal pictures, one chunk a picture, written whole and renamed.
 
 Uncompressed, so that reading a picture is one seek; without time stamps, so that equal content
 gives equal bytes. Readers open lazily in each process and read chunk by chunk: fancy indexing
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,6 @@ def write_shard(
     *,
     attributes: dict[str, Any] | None = None,
     palette: np.ndarray | None = None,
-    beside: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Write `pictures` as `dataset` of a new HDF5 file at `path`.
 
@@ -42,15 +41,11 @@ def write_shard(
     attributes : stored on the dataset.
     palette : (256, 3) uint8, stored and referenced as the HDF5 Image and Palette convention
         says, so that viewers show colour.
-    beside : more datasets: pictures as well, or numbers, (n,).
     """
     with landing_hdf5(path) as file:
         stored = store(file, dataset, pictures)
         for name, value in (attributes or {}).items():
             stored.attrs[name] = value
-        for name, values in (beside or {}).items():
-            chunk = (1, *values.shape[1:]) if values.ndim > 1 and len(values) else None
-            file.create_dataset(name, data=values, chunks=chunk, track_times=False)
         if palette is not None:
             colours = file.create_dataset("palette", data=palette, track_times=False)
             colours.attrs["CLASS"] = np.bytes_("PALETTE")

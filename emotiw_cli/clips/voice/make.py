@@ -124,12 +124,11 @@ def make_voice(
         model = read_voice(folder / file)
         posteriors = np.stack([model.of_windows(clips[row]) for row in np.flatnonzero(test)])
         metrics = measured(posteriors, labels[test], who[test])
-        if variant == "linear" and elsewhere:
-            own = [sounds[row] for row in np.flatnonzero(test)]
-            # A copy of its own number: the speech is not that of training, nor are the rooms.
-            copies = copies_elsewhere(own, elsewhere, seed)
-            posteriors = np.stack([model.of_windows(features(sound)) for sound in copies])
-            metrics["elsewhere"] = measured(posteriors, labels[test], who[test])
+        # The copy of a number that training has not: other speakers, and other rooms.
+        own = [sounds[row] for row in np.flatnonzero(test)]
+        copies = [features(copy) for copy in copies_elsewhere(own, elsewhere, seed)]
+        posteriors = np.stack([model.of_windows(copy) for copy in copies])
+        metrics["elsewhere"] = measured(posteriors, labels[test], who[test])
         return write_manifest(
             folder,
             KIND,

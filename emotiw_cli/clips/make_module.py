@@ -1,0 +1,328 @@
+"""Modules made of tubes: faces over time, the voice, and what fuses them.
+
+After Kahou et al. 2016 (EmoNets, doi:10.1007/s12193-015-0195-2): the posteriors of a clip's faces
+become one row, of ten segments, which a support vector machine reads. What a module says of the
+clips it was trained on is said by fits without them: what is fused must not be too good to be true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from emotiw_cli.artefact import (
+    MANIFEST,
+    Artefact,
+    exclusive,
+    folder_of,
+    landing_file,
+    open_artefact,
+    reference,
+    write_manifest,
+)
+from emotiw_cli.bundle.load import DEFAULT, load_bundle
+from emotiw_cli.clips.aggregate import frame_mean, segment_means
+from emotiw_cli.clips.bundle import load_clip_bundle
+from emotiw_cli.clips.fuse import Method, fit_fusion
+from emotiw_cli.clips.modules import KIND, OUTPUTS, Outputs, folds_of, open_module
+from emotiw_cli.clips.svm import FOLDS, fit_svm
+from emotiw_cli.clips.tube_store import TubeStore
+from emotiw_cli.clips.voice.features import RATE
+from emotiw_cli.clips.voice.run import LINEAR, NET, STEP, VoiceModel, read_voice
+from emotiw_cli.emotions import EMOTIONS
+from emotiw_cli.ensemble.search import DRAWS
+from emotiw_cli.errors import ArtefactError, InputError
+
+Aggregate = Literal["segments", "mean"]
+Advance = Callable[[int, int], None]
+
+C, GAMMA = 18.1, 1 / 70
+"""Of the machine on ten segments, as published."""
+MODEL = "model.npz"
+
+
+def make_faces_module(
+    work: Path,
+    tubes: str,
+    name: str,
+    *,
+    bundle: str = DEFAULT,
+    aggregate: Aggregate = "segments",
+    c: float = C,
+    gamma: float = GAMMA,
+    seed: int = 0,
+    overwrite: bool = False,
+    advance: Advance = lambda done, total: None,
+) -> Artefact:
+    """Read the faces of tubes with a still bundle, and train a machine on their segments.
+
+    Parameters
+    ----------
+    tubes : of the workspace.
+    bundle : reads the faces; they must be of the size it wants.
+    aggregate : ``segments``: ten of them, and a machine trained on the split ``train``; ``mean``:
+        the mean over all faces, and nothing is trained.
+    c, gamma : of the machine.
+    advance : is told clips done and all clips.
+
+    Raises
+    ------
+    ArtefactError
+        If the tubes are missing or made for other bundles, or `name` is another module already.
+    InputError
+        If there is nothing to train on.
+    """
+    store = TubeStore.open(work, tubes)
+    reader = load_bundle(bundle, work=work)
+    if (store.size, store.detail) != (reader.spec.face_size, reader.spec.detail):
+        width, height = reader.spec.face_size
+        raise ArtefactError(
+            f"{store.artefact.folder} holds faces of another size than the bundle "
+            f"{reader.spec.name} reads; make tubes with --size {width}x{height}"
+            + (f" --detail {reader.spec.detail}." if reader.spec.detail else ".")
+        )
+    parameters: dict[str, Any] = {
+        "module": "faces",
+        "bundle": reader.spec.name,
+        "aggregate": aggregate,
+    }
+    if aggregate == "segments":
+        parameters |= {"c": c, "gamma": gamma}
+
+    def make(folder: Path) -> tuple[Outputs, list[str]]:
+        nothing = np.full(len(EMOTIONS), np.nan)
+        means, segments = [], []
+        for done, row in enumerate(store.rows):
+            posteriors = (
+                reader.posteriors(list(store.clip(row).faces)) if row.crops else nothing[None]
+            )
+            means.append(frame_mean(posteriors))
+            segments.append(segment_means(posteriors))
+            advance(done + 1, len(store.rows))
+        outputs = Outputs.of(store.rows, np.stack(means))
+        if aggregate == "mean":
+            return outputs, []
+        features = np.stack(segments)
+        there = np.isfinite(features).all(axis=1)
+        fit = _machine(c, gamma, seed)
+        fitted, spoken = _crossed(features, outputs, there, fit, seed)
+        with landing_file(folder / MODEL) as file:
+            np.savez(file, allow_pickle=False, **fitted)
+        return Outputs.of(store.rows, spoken), [MODEL]
+
+    return _make(work, name, parameters, [store.artefact], make, seed, overwrite)
+
+
+def make_voice_module(
+    work: Path,
+    tubes: str,
+    name: str,
+    *,
+    voice: str = DEFAULT,
+    overwrite: bool = False,
+    advance: Advance = lambda done, total: None,
+) -> Artefact:
+    """Read the sound of tubes with a voice module of the workspace, or the default bundle's.
+
+    Raises
+    ------
+    ArtefactError
+        If tubes or module are missing, or `name` is another module already.
+    """
+    store = TubeStore.open(work, tubes)
+    sources = [store.artefact]
+    if voice == DEFAULT:
+        model = load_clip_bundle().voice
+        assert model is not None
+    else:
+        module = open_artefact(work, "voices", voice)
+        sources.append(module)
+        (file,) = [file for file in (LINEAR, NET) if file in module.manifest["outputs"]]
+        model = read_voice(module.folder / file)
+
+    def make(folder: Path) -> tuple[Outputs, list[str]]:
+        rows = []
+        for done, row in enumerate(store.rows):
+            sound = store.clip(row).sound if row.samples else np.empty(0)
+            rows.append(_spoken(model, sound.astype(np.float32)))
+            advance(done + 1, len(store.rows))
+        return Outputs.of(store.rows, np.stack(rows)), []
+
+    parameters = {"module": "voice", "voice": voice}
+    return _make(work, name, parameters, sources, make, 0, overwrite)
+
+
+def make_fusion(
+    work: Path,
+    modules: Sequence[str],
+    name: str,
+    method: Method,
+    *,
+    seed: int = 0,
+    draws: int = DRAWS,
+    c: float | None = None,
+    gamma: float | None = None,
+    overwrite: bool = False,
+) -> Artefact:
+    """Fuse the posteriors of modules; what is fitted is fitted to those of the training split.
+
+    Parameters
+    ----------
+    modules : of the workspace, made from the same tubes.
+    method, draws, c, gamma : see :func:`emotiw_cli.clips.fuse.fit_fusion`.
+
+    Raises
+    ------
+    ArtefactError
+        If a module is missing, or `name` is another one already.
+    InputError
+        If the modules read different clips, or there is nothing to fit to.
+    """
+    opened = [open_module(work, module) for module in modules]
+    tubes = {
+        source["digest"]
+        for artefact, _ in opened
+        for source in artefact.manifest["inputs"]
+        if source["kind"] == "tubes"
+    }
+    if len(opened) < 2 or len(tubes) != 1:
+        raise InputError(
+            f"{', '.join(modules)} cannot be fused: name two modules or more, made from the same "
+            "tubes."
+        )
+    posteriors = np.stack([outputs.posteriors for _, outputs in opened])
+    first = opened[0][1]
+
+    def make(folder: Path) -> tuple[Outputs, list[str]]:
+        # Clips as rows, modules' posteriors in them, so that one way of crossing serves all.
+        features = posteriors.transpose(1, 0, 2)
+        everything = np.ones(len(first.labels), dtype=bool)
+
+        def fit(
+            rows: np.ndarray, labels: np.ndarray
+        ) -> tuple[Callable[[np.ndarray], np.ndarray], Mapping[str, np.ndarray]]:
+            given = rows.transpose(1, 0, 2)
+            fused = fit_fusion(method, given, labels, seed=seed, draws=draws, c=c, gamma=gamma)
+            return lambda other: fused(other.transpose(1, 0, 2)), {}
+
+        _, fused = _crossed(features, first, everything, fit, seed)
+        made = Outputs(fused, first.labels, first.splits, first.groups)
+        return made, []
+
+    parameters: dict[str, Any] = {"module": "fused", "method": method, "modules": list(modules)}
+    if method == "random-search":
+        parameters["draws"] = draws
+    if method == "svm":
+        parameters |= {"c": c, "gamma": gamma}
+    sources = [artefact for artefact, _ in opened]
+    return _make(work, name, parameters, sources, make, seed, overwrite, tubes=tubes.pop())
+
+
+Fit = Callable[
+    [np.ndarray, np.ndarray],
+    tuple[Callable[[np.ndarray], np.ndarray], Mapping[str, np.ndarray]],
+]
+"""Features and labels of clips → what gives posteriors for features, and its arrays."""
+
+
+def _machine(c: float, gamma: float, seed: int) -> Fit:
+    def fit(
+        features: np.ndarray, labels: np.ndarray
+    ) -> tuple[Callable[[np.ndarray], np.ndarray], Mapping[str, np.ndarray]]:
+        machine = fit_svm(features, labels, c=c, gamma=gamma, seed=seed)
+        return lambda other: machine.posteriors(other, len(EMOTIONS)), machine.arrays()
+
+    return fit
+
+
+def _crossed(
+    features: np.ndarray, outputs: Outputs, there: np.ndarray, fit: Fit, seed: int
+) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
+    """Arrays of a fit to all training clips, and posteriors of all: those of training clips by
+    fits without their group.
+    """
+    known = outputs.known & there
+    labels = outputs.labels
+    groups = outputs.groups[known]
+    if len(np.unique(labels[known])) < 2 or len(np.unique(groups)) < FOLDS:
+        raise InputError(
+            f"there is too little to train on: {int(known.sum())} labelled clips of the split "
+            f"train; at least {FOLDS}, of two emotions, are needed."
+        )
+    spoken = np.full((len(labels), len(EMOTIONS)), np.nan)
+    apply, arrays = fit(features[known], labels[known])
+    rest = there & ~known
+    if rest.any():
+        spoken[rest] = apply(features[rest])
+    places, folds = np.flatnonzero(known), folds_of(groups, FOLDS, seed)
+    for fold in range(FOLDS):
+        own, others = places[folds == fold], places[folds != fold]
+        if len(own):
+            spoken[own] = fit(features[others], labels[others])[0](features[own])
+    return arrays, spoken
+
+
+def _spoken(model: VoiceModel, sound: np.ndarray) -> np.ndarray:
+    """The mean over the spans of a clip with a voice; not finite if there are none."""
+    size = round(STEP * RATE)
+    blocks = (sound[start : start + size] for start in range(0, len(sound), size))
+    rows = [posterior for _, posterior in model.over_time(blocks)]
+    return np.mean(rows, axis=0) if rows else np.full(len(EMOTIONS), np.nan)
+
+
+def _make(
+    work: Path,
+    name: str,
+    parameters: Mapping[str, Any],
+    sources: Sequence[Artefact],
+    make: Callable[[Path], tuple[Outputs, list[str]]],
+    seed: int,
+    overwrite: bool,
+    *,
+    tubes: str = "",
+) -> Artefact:
+    """Make a module unless it is there already, and write it with its figures."""
+    folder = folder_of(work, KIND, name)
+    inputs = [reference(source) for source in sources]
+    if tubes:
+        inputs.append({"kind": "tubes", "name": _name_of_tubes(sources), "digest": tubes})
+    with exclusive(folder):
+        if (folder / MANIFEST).is_file() and not overwrite:
+            made = open_artefact(work, KIND, name)
+            same = made.manifest["parameters"] == dict(parameters) and made.manifest["seed"] == seed
+            if same and made.manifest["inputs"] == inputs:
+                return made
+            raise ArtefactError(
+                f"{folder} was made otherwise or from other clips; choose another --name, or start "
+                "again with --overwrite."
+            )
+        (folder / MANIFEST).unlink(missing_ok=True)
+        outputs, files = make(folder)
+        outputs.write(folder / OUTPUTS)
+        return write_manifest(
+            folder,
+            KIND,
+            parameters=parameters,
+            inputs=inputs,
+            outputs=[OUTPUTS, *files],
+            counts={
+                "clips": len(outputs.labels),
+                "training": int(outputs.known.sum()),
+                "without_answer": int((~np.isfinite(outputs.posteriors).all(axis=1)).sum()),
+            },
+            metrics=outputs.figures(),
+            seed=seed,
+            licences=[note for source in sources for note in source.manifest["licences"]],
+        )
+
+
+def _name_of_tubes(sources: Sequence[Artefact]) -> str:
+    return next(
+        str(source["name"])
+        for artefact in sources
+        for source in artefact.manifest["inputs"]
+        if source["kind"] == "tubes"
+    )
