@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from emotiw_cli.app import app
 from emotiw_cli.bundle.load import DEFAULT_NAME
 from emotiw_cli.clips import bundle as clips
+from emotiw_cli.groups import bundle as groups
 
 
 @pytest.fixture
@@ -32,6 +33,7 @@ def test_shipped_and_own_bundles_are_listed(work: Path) -> None:
     assert [name for name, one in listed.items() if one["default"]] == [
         DEFAULT_NAME,
         clips.DEFAULT_NAME,
+        groups.DEFAULT_NAME,
     ]
     mine = listed["mine"]
     assert (mine["shipped"], mine["state"], mine["version"]) == (False, "verified", "1")
