@@ -45,6 +45,7 @@ MEMBERS = tuple(f"{net}-{rep}" for net in NETS for rep in REPRESENTATIONS)
 MAPPED = tuple(name for name in MEMBERS if not name.endswith("grey"))
 PARTS: Mapping[str, tuple[str, ...]] = {
     "members": MEMBERS,
+    "longer": ("3x3-grey", "longer", "3x3-cyclic-5"),
     "identities": ("3x3-grey", "identities"),
     "cascade": ("3x3-grey", "middle", "cascade", "combined"),
     "palettes": (
@@ -71,6 +72,7 @@ DIFFERENCES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("ensemble", "grey alone"),
         ("ensemble", "mapped alone"),
     ),
+    "longer": (("longer", "3x3-grey"), ("3x3-cyclic-5", "longer")),
     "identities": (("identities", "3x3-grey"),),
     "cascade": (
         ("cascade", "combined"),

@@ -15,6 +15,7 @@ LABELS: Mapping[str, str] = {
     "grey alone": "ensemble of the grey members",
     "best member": "best member of each seed",
     "best on average": "best member on average",
+    "longer": "3x3-grey, three times the epochs",
     "identities": "3x3-grey, identities first",
     "middle": "the rest of FER+ alone",
     "cascade": "the rest, then the small set",
@@ -23,6 +24,7 @@ LABELS: Mapping[str, str] = {
 """Names that need explaining."""
 TITLES: Mapping[str, str] = {
     "members": "members and ensembles",
+    "longer": "more epochs",
     "identities": "identities first",
     "cascade": "cascade",
     "palettes": "palettes",
@@ -111,7 +113,7 @@ def figures(report: Mapping[str, Any]) -> dict[str, str]:
 def accuracy_svg(report: Mapping[str, Any]) -> str:
     """A line per system: the interval, the mean, a dot for each seed."""
     low, high = _bounds(report)
-    left, width, row = 270, 430, 20
+    left, width, row = 290, 430, 20
 
     def x(value: float) -> float:
         return left + width * (100 * value - low) / (high - low)
@@ -180,14 +182,15 @@ def weights_svg(weights: Mapping[str, Sequence[float]]) -> str:
 
 
 def _bounds(report: Mapping[str, Any]) -> tuple[int, int]:
-    """The multiples of five percent that all intervals and dots lie between."""
+    """Different multiples of five percent that all intervals and dots lie between."""
     values = [
         100 * value
         for one in report.values()
         for figure in one["accuracy"].values()
         for value in (figure["low"], figure["high"], *figure["each"])
     ]
-    return int(min(values) // 5 * 5), int(-(-max(values) // 5) * 5)
+    low = int(min(values) // 5 * 5)
+    return low, max(low + 5, int(-(-max(values) // 5) * 5))
 
 
 def _svg(width: int, height: int, parts: Sequence[str]) -> str:

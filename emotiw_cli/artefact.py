@@ -43,7 +43,8 @@ KINDS = (
 _MAKERS = {
     "faces": "emotiw align SOURCE --name {name}",
     "codes": "emotiw map {faces} --radius {radius}",
-    "models": "emotiw pretrain … --name {name}` or `emotiw finetune … --name {name}",
+    "models": "emotiw pretrain … --name {name}`, `emotiw finetune … --name {name}` or `emotiw "
+    "weights import … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
     "tubes": "emotiw clips tubes SOURCE --name {name}",
     "modules": "emotiw clips train faces TUBES --name {name}` or `emotiw clips fuse …",

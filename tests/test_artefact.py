@@ -294,7 +294,7 @@ class TestFreshness:
     ("kind", "name", "remedy"),
     [
         ("codes", "my-run-r5", "with `emotiw map my-run --radius 5`."),
-        ("models", "m", "with `emotiw pretrain … --name m` or `emotiw finetune … --name m`."),
+        ("models", "m", "`emotiw finetune … --name m` or `emotiw weights import … --name m`."),
     ],
 )
 def test_what_is_missing_comes_with_the_command_that_makes_it(

@@ -27,6 +27,7 @@ def predict_groups_verb(
     json: str | None,
     draw: Path | None,
     bundle: str,
+    detector: str | None,
     work: Path,
     workers: int,
     terminal: bool,
@@ -41,7 +42,10 @@ def predict_groups_verb(
         opened((csv_file, csv), (json_file, json)) as writers,
         progress("Pictures", len(entries), quiet=len(entries) < 5) as advance,
     ):
-        for group in predict_groups(entries, bundle, work=work, workers=workers, draw=draw):
+        found = predict_groups(
+            entries, bundle, work=work, detector=detector, workers=workers, draw=draw
+        )
+        for group in found:
             done.append(group)
             for write in writers:
                 write(group)

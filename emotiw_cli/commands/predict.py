@@ -80,13 +80,14 @@ def predict_command(
         typer.Option(min=1, help="Processes for many pictures.", show_default="one per core"),
     ] = None,
     detector: Annotated[
-        Literal["hog", "hog-haar", "yunet"],
+        Literal["hog", "hog-haar", "yunet"] | None,
         typer.Option(
+            show_default="hog; with --group that of its bundle",
             help="What finds faces in pictures. hog: upright faces from some forty pixels; "
             "hog-haar: always enlarged, then a Haar cascade; yunet: a small net, for small or "
-            "turned faces too."
+            "turned faces too.",
         ),
-    ] = "hog",
+    ] = None,
     work: Annotated[Path, typer.Option(help="Workspace that named bundles lie in.")] = Path("work"),
 ) -> None:
     """Read the emotion of every face in photos or clips.
@@ -133,12 +134,17 @@ def predict_command(
     from emotiw_cli.bundle.predict import predict_paths
     from emotiw_cli.bundle.result import STANDARD_OUTPUT, csv_file, json_file
     from emotiw_cli.commands._console import opened, progress
+    from emotiw_cli.faces.detectors import DEFAULT_DETECTOR
 
     started = time.perf_counter()
     terminal = sys.stdout.isatty() and STANDARD_OUTPUT not in (csv, json)
     if csv is None and json is None and not terminal:
         csv = STANDARD_OUTPUT
     _check_outputs(csv, json)
+    if camera is not None and detector is not None:
+        raise typer.BadParameter("--detector is for photos, not for --camera.")
+    if camera is not None and group:
+        raise typer.BadParameter("--group is for photos, not for --camera.")
     if camera is not None:
         from emotiw_cli.commands._camera import predict_camera_verb
 
@@ -155,8 +161,8 @@ def predict_command(
 
         if not detect:
             raise typer.BadParameter("--no-detect is for pictures; faces are followed in clips.")
-        if detector != "hog":
-            raise typer.BadParameter("--detector is for pictures; clips are read with hog.")
+        if detector is not None:
+            raise typer.BadParameter("--detector is for photos; faces are followed in clips.")
         if group:
             raise typer.BadParameter("--group is for pictures, not for clips.")
         clips: list[ClipPrediction] = []
@@ -187,6 +193,7 @@ def predict_command(
                 json=json,
                 draw=draw,
                 bundle=bundle,
+                detector=detector,
                 work=work,
                 workers=workers or processors.available(),
                 terminal=terminal,
@@ -197,7 +204,7 @@ def predict_command(
         bundle,
         work=work,
         detect=detect,
-        detector=detector,
+        detector=detector or DEFAULT_DETECTOR,
         workers=workers or processors.available(),
         draw=draw,
     )

@@ -25,7 +25,7 @@ from emotiw_cli.groups.schema import DIGEST, SCENE_FILE, SPEC, GroupSpec
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
 SHIPPED: dict[str, str] = {
-    "groups-1": "e4cdfd5b21d496727cab3918461b334cc4f590efb84a044d7813ccbd3e332b91",
+    "groups-1": "1d1212a4710458292f4acd02cae73540219f888dc0517cd6acce43caccfdd4e7",
 }
 """Group bundles that come with the package: name → SHA-256 of its ``groups.json``."""
 

@@ -323,10 +323,7 @@ class Groups:
         self.size: tuple[int, int] = (int(width), int(height))
         self.detail: int | None = parameters["detail"]
         self._per_shard = int(parameters["inputs_per_shard"])
-        self._readers = {
-            name: ShardReader(artefact.folder, name)
-            for name in ("crops", "aligned", "boxes", "points", "scenes")
-        }
+        self._shard, self._readers = -1, dict[str, ShardReader]()
 
     @classmethod
     def open(cls, work: Path, name: str) -> Groups:
@@ -343,7 +340,8 @@ class Groups:
     def of(self, row: int, what: str) -> np.ndarray:
         """The ``crops``, ``aligned``, ``boxes`` or ``points`` of a picture's faces, if any."""
         entry = self.rows[row]
-        stored = self._readers[what].dataset(row // self._per_shard)
+        shard = row // self._per_shard
+        stored = self._reader(shard, what).dataset(shard)
         start = max(entry.offset, 0)
         found: np.ndarray = stored[start : start + entry.faces]
         return found
@@ -353,4 +351,12 @@ class Groups:
         shard = row // self._per_shard
         before = self.rows[shard * self._per_shard : row]
         place = sum(entry.status in READABLE for entry in before)
-        return self._readers["scenes"].read(shard, place)
+        return self._reader(shard, "scenes").read(shard, place)
+
+    def _reader(self, shard: int, what: str) -> ShardReader:
+        """What reads a dataset of a shard; files of other shards are closed, for there are many."""
+        if shard != self._shard:
+            self._shard, self._readers = shard, {}
+        if what not in self._readers:
+            self._readers[what] = ShardReader(self.artefact.folder, what)
+        return self._readers[what]

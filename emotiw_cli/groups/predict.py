@@ -27,7 +27,9 @@ BATCH = 2
 """Pictures a worker process is given at a time."""
 
 
-def predict_group(image: np.ndarray, bundle: GroupBundle, *, path: str = "") -> GroupPrediction:
+def predict_group(
+    image: np.ndarray, bundle: GroupBundle, *, path: str = "", detector: str | None = None
+) -> GroupPrediction:
     """Predict the emotion of a decoded group photo.
 
     Parameters
@@ -35,9 +37,12 @@ def predict_group(image: np.ndarray, bundle: GroupBundle, *, path: str = "") -> 
     image : (H, W, 3) uint8 RGB.
     bundle : as loaded by :func:`emotiw_cli.groups.bundle.load_group_bundle`.
     path : what the prediction calls the picture.
+    detector : what finds the faces, one of :data:`emotiw_cli.faces.detectors.DETECTORS`; None: what
+        found those the bundle was trained on.
     """
     spec = bundle.faces.spec
-    found = find_group(image, bundle.spec.detector, size=spec.face_size, detail=spec.detail)
+    detector = detector or bundle.spec.detector
+    found = find_group(image, detector, size=spec.face_size, detail=spec.detail)
     reading = bundle.read(list(found.aligned), found.points, found.scene)
     posterior = tuple(reading.posterior.tolist())
     if not len(found):
@@ -64,13 +69,15 @@ class Task:
     drawing: Path | None = None
 
 
-def predict_file(task: Task, bundle: GroupBundle) -> GroupPrediction:
+def predict_file(
+    task: Task, bundle: GroupBundle, *, detector: str | None = None
+) -> GroupPrediction:
     """As :func:`predict_group` for a file; a picture that cannot be read gets its status."""
     try:
         image = load_image(Path(task.path), name=task.path)
     except ImageError as error:
         return GroupPrediction(task.path, error.status, note=str(error))
-    found = predict_group(image, bundle, path=task.path)
+    found = predict_group(image, bundle, path=task.path, detector=detector)
     if task.drawing is not None:
         from emotiw_cli.bundle.draw import write_drawing
         from emotiw_cli.groups.draw import annotate_group
@@ -84,6 +91,7 @@ def predict_groups(
     bundle: str | Path = DEFAULT,
     *,
     work: Path = Path("work"),
+    detector: str | None = None,
     workers: int = 1,
     draw: Path | None = None,
 ) -> Iterator[GroupPrediction]:
@@ -93,6 +101,7 @@ def predict_groups(
     ----------
     paths : as for :func:`emotiw_cli.bundle.predict.predict_paths`.
     bundle, work : as for :func:`emotiw_cli.groups.bundle.load_group_bundle`.
+    detector : as for :func:`predict_group`.
     workers : processes to share the pictures among, where there are enough of them.
     draw : folder for annotated copies.
 
@@ -121,12 +130,12 @@ def predict_groups(
         from emotiw_cli.data.pool import map_ordered
 
         verify_group_bundle(folder)
-        reader = _Reader(folder.absolute(), work, Path.cwd())
+        reader = _Reader(folder.absolute(), work, detector, Path.cwd())
         batches = (tasks[start : start + BATCH] for start in range(0, len(tasks), BATCH))
         results = (found for batch in map_ordered(reader, batches, workers) for found in batch)
     else:
         loaded = load_group_bundle(folder, work=work)
-        results = (predict_file(task, loaded) for task in tasks)
+        results = (predict_file(task, loaded, detector=detector) for task in tasks)
     for entry in entries:
         if isinstance(entry, str):
             yield next(results)
@@ -140,11 +149,12 @@ class _Reader:
 
     folder: Path
     work: Path
+    detector: str | None
     start: Path
 
     def __call__(self, task: Task) -> GroupPrediction:
         os.chdir(self.start)  # paths are relative to where the program stands
-        return predict_file(task, _bundle(self.folder, self.work))
+        return predict_file(task, _bundle(self.folder, self.work), detector=self.detector)
 
 
 @functools.cache

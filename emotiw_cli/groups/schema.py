@@ -27,7 +27,7 @@ class GroupSpec:
     name, version : what it is called; a bundle is never changed, a better one is a new version.
     faces, faces_digest : the bundle whose members' features and posteriors describe the faces, and
         the SHA-256 of its ``bundle.json``.
-    detector : what finds the faces, see :mod:`emotiw_cli.groups.detect`.
+    detector : what finds the faces, see :mod:`emotiw_cli.faces.detectors`.
     members : in the order of the fusion's weights: keys of embeddings, ``posterior``,
         ``landmarks``, each with a forest, or ``scene``, a net that reads the whole image.
     fusion : how the members become one.

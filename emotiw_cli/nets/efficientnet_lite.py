@@ -38,12 +38,16 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         size, stride = self.kernel_size[0], self.stride[0]
+        if size == 1:
+            return super().forward(input)
         pads = []
         for length in (input.shape[-1], input.shape[-2]):
-            steps = -(-length // stride)
-            total = max((steps - 1) * stride + size - length, 0)
+            # Sizes above zero alone: what is traced for ONNX rounds quotients towards zero. No
+            # kernel is smaller than its stride, so there is something to add, or nothing.
+            steps = (length + stride - 1) // stride
+            total = (steps - 1) * stride + size - length
             pads += [total // 2, total - total // 2]
-        return super().forward(F.pad(input, pads) if any(pads) else input)
+        return super().forward(F.pad(input, pads))
 
 
 def _norm(channels: int) -> BatchNorm2d:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from typing import Literal
@@ -81,6 +81,11 @@ def fit_tensors(net: Classifier, tensors: Mapping[str, Tensor]) -> Fitting:
         lines.append(Line(name, place, shape, how))
         if place == "head.weight" and lines[-1].fits:
             rows = wanted[0]
+    # Heads in the middle of a net have to be of the same classes as the one at its end.
+    lines = [
+        replace(line, how="other shape") if _other_classes(line, tensors, rows) else line
+        for line in lines
+    ]
     there = {line.net for line in lines}
     for name, wanted in own.items():
         if name not in there and not name.endswith(_COUNTER):
@@ -113,6 +118,13 @@ def empty_net(name: str, classes: int) -> Classifier:
         net = find_net(name).build(classes)
     assert isinstance(net, Classifier)
     return net
+
+
+def _other_classes(line: Line, tensors: Mapping[str, Tensor], rows: int | None) -> bool:
+    if not (is_head(line.net) and line.fits):
+        return False
+    sides = 2 if line.net.endswith("weight") else 1
+    return _squeezed(tensors[line.file].shape, sides)[0] != rows
 
 
 def _how(shape: Size, wanted: Size) -> How:

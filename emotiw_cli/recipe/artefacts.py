@@ -16,7 +16,8 @@ def reads_and_makes(
 ) -> tuple[list[str], list[str]] | None:
     """Keys (``kind/name``) a step reads and makes; None for a verb that is not known here.
 
-    Such a step waits for all above it, and all below it wait for it.
+    Such a step waits for all above it, and all below it wait for it. One that reads ``*`` waits for
+    all above it and no more.
     """
     name = options.get("name")
     match words:
@@ -34,6 +35,8 @@ def reads_and_makes(
             if init and Path(init).suffix not in WEIGHT_FILES:
                 reads.append(f"models/{init}")
             return reads, [f"models/{name}"]
+        case ("weights", "import") if options["preset"] and not options["rep"]:
+            return ["*"], [f"models/{name}"]  # the file's folder tells which codes it reads
         case ("weights", "import"):
             rep = Representation.parse(options["rep"] or "rgb")
             reads = [f"faces/{faces}" for faces in options["validate"] or ()]

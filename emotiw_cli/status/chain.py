@@ -205,7 +205,7 @@ def _with_progress(node: Node, nodes: Mapping[str, Node]) -> Node:
     """Say how far an unfinished artefact is."""
     if node.state not in (HALF_WRITTEN, WRITING) or node.manifest:
         return node
-    there = _shards_there(node, nodes) if node.kind in ("faces", "codes") else ""
+    there = _shards_there(node, nodes) if node.kind in ("faces", "codes", "groups") else ""
     if node.kind == "models":
         there = _epochs_there(node)
     elif not there:
@@ -215,11 +215,12 @@ def _with_progress(node: Node, nodes: Mapping[str, Node]) -> Node:
 
 
 def _shards_there(node: Node, nodes: Mapping[str, Node]) -> str:
-    # A shard of faces is whole once its rows are there.
-    done = len(list(node.folder.glob("shard-*.csv" if node.kind == "faces" else "shard-*.h5")))
+    # A shard of pictures is whole once its rows are there.
+    rows = node.kind in ("faces", "groups")
+    done = len(list(node.folder.glob("shard-*.csv" if rows else "shard-*.h5")))
     plan = _json(node.folder / "plan.json")
     total = 0
-    if node.kind == "faces" and plan.get("inputs_per_shard"):
+    if rows and plan.get("inputs_per_shard"):
         total = -(-plan.get("pictures", 0) // plan["inputs_per_shard"])
     for faces in nodes.values():
         if faces.kind == "faces" and faces.manifest.get("digest") == plan.get("faces", ""):

@@ -29,6 +29,10 @@ def headline(node: Node) -> str:
         parts = [text for text in known if text]
     elif node.kind == "tubes":
         parts = [f"{counts[what]:,} {what}" for what in ("clips", "tubes") if what in counts]
+    elif node.kind == "groups" and "faces" in counts:
+        parts = [f"{counts['faces']:,} faces in {counts.get('inputs', 0):,} pictures"]
+    elif node.kind == "features" and "images" in counts:
+        parts = [f"{counts['images']:,} pictures", f"by {parameters.get('backbone')}"]
     elif node.kind == "bundles":
         parts = [f"{counts['members']} members"] if "members" in counts else []
     return ", ".join(part for part in (*parts, _accuracy(node)) if part)

@@ -64,7 +64,8 @@ class Origin:
     weights : their file, or :data:`IMAGENET`.
     net : the architecture they are of.
     mean : file of the mean image they expect subtracted, if any.
-    prototxt : of a Caffe model, the net in text; with it, the net here is compared with Caffe's.
+    prototxt : of a Caffe model, the net in text; with it, the net here is compared with Caffe's,
+        unless it is loaded in part.
     classes : emotions of the head's outputs in their order.
     representation : what the net is shown of a face.
     resize, crop : as in :class:`Preprocessing`; None for the net's own.
@@ -255,7 +256,7 @@ def _built(
     assert isinstance(net, Classifier)
     load_tensors(net, tensors, fitting)
     figures = {}
-    if origin.prototxt is not None:
+    if origin.prototxt is not None and not fitting.faults:
         figures = _compared(origin, net, fitting)
     emotions = fitting.rows == len(EMOTIONS)
     if emotions:
@@ -263,7 +264,9 @@ def _built(
     report: list[dict[str, Any]] = []
     for line in fitting.lines:
         how: str = line.how
-        if is_head(line.net) and line.fits and not emotions:
+        if is_head(line.net) and not emotions:
+            if not line.file:
+                continue  # the model has no head that could be left
             how = "left out"
         report.append({"file": line.file, "net": line.net, "shape": list(line.shape), "how": how})
     if origin.mean is not None:
@@ -323,14 +326,13 @@ def _compared(origin: Origin, net: Classifier, fitting: Fitting) -> dict[str, An
         origin.crop,
         head=head.rpartition(".")[0] if head else None,
     )
-    if not fitting.faults:
-        for layer, difference in found.items():
-            if difference > TOLERANCE:
-                raise InputError(
-                    f"{origin.prototxt} is not of {origin.net}: layer {layer} comes out otherwise "
-                    f"(by {difference:.2g} of its largest value); use another --net, such as those "
-                    f"whose weights have these shapes: {', '.join(_alike(origin.net))}."
-                )
+    for layer, difference in found.items():
+        if not difference <= TOLERANCE:  # nor is what is not a number
+            raise InputError(
+                f"{origin.prototxt} is not of {origin.net}: layer {layer} comes out otherwise (by "
+                f"{difference:.2g} of its largest value); use another --net, such as those whose "
+                f"weights have these shapes: {', '.join(_alike(origin.net))}."
+            )
     return {"layers_compared": len(found), "largest_difference": max(found.values())}
 
 

@@ -315,6 +315,8 @@ def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.nda
 
     There are too many identities, and nothing weighs them.
 
+    Of identities, which are too many, without posteriors and targets.
+
     Parameters
     ----------
     posterior : (len(task.validation), C) float64.

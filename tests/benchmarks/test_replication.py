@@ -1,7 +1,9 @@
+import functools
 import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 import replication
@@ -26,6 +28,33 @@ old
 old
 
 <!-- end -->
+"""
+
+RECIPE_OF_ONE = """
+[inputs]
+ferplus = { path = "nowhere", what = "a set" }
+drawn = { path = "nowhere", what = "the lists" }
+[for]
+set = ["train", "validation"]
+seed = [7]
+[align."{set}"]
+source = "{ferplus}"
+exclude = "{drawn}/not-{set}.txt"
+no-detect = true
+size = "32x32"
+workers = 1
+[finetune."{seed}-combined"]
+sets = ["train", "validation"]
+net = "convnet.3x3"
+hard = true
+batch = 5
+epochs = 8
+optimizer = "adamw"
+lr = 0.01
+augment = "none"
+ema = 0
+resize = 32
+crop = 32
 """
 
 
@@ -101,6 +130,7 @@ def test_models_to_page(
     main(["--no-run", "--work", str(workspace), "--out", str(tmp_path)])
     assert json.loads(capsys.readouterr().out) == {
         "members": [1, 2],
+        "longer": [],
         "identities": [],
         "cascade": [1],
         "palettes": [],
@@ -139,3 +169,36 @@ def test_a_workspace_without_models_is_refused(tmp_path: Path) -> None:
         replication.measure(tmp_path, (1,))
     with pytest.raises(SystemExit, match="replication not measured"):
         main(["--work", str(tmp_path), "--set", f"inputs.ferplus={tmp_path / 'none.zip'}"])
+
+
+def test_from_pictures_to_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    random = np.random.default_rng(3)
+    for split, count in (("train", 8), ("val", 3)):
+        for level, emotion in enumerate(("happy", "sad")):
+            folder = tmp_path / "set" / split / emotion
+            folder.mkdir(parents=True)
+            for number in range(count):
+                face = random.integers(0, 100, (24, 24), np.uint8) + np.uint8(100 * level)
+                cv2.imwrite(str(folder / f"{number}.png"), face)
+    recipe = tmp_path / "replication.toml"
+    recipe.write_text(RECIPE_OF_ONE)
+    small = functools.partial(
+        replication.draw_contest, train={"happy": 5, "sad": 5}, validation={"happy": 2, "sad": 2}
+    )
+    monkeypatch.setattr(replication, "draw_contest", small)
+    monkeypatch.setattr(replication, "RECIPE", recipe)
+    monkeypatch.setattr(replication, "PARTS", {"cascade": ("combined",)})
+    monkeypatch.setattr(replication, "DIFFERENCES", {"cascade": ()})
+    source = f"inputs.ferplus={tmp_path / 'set'}"
+    arguments = ["--work", str(tmp_path / "work"), "--out", str(tmp_path), "--set", source]
+    arguments += ["--seeds", "7"]
+    main(arguments)
+    report = json.loads((tmp_path / "replication.json").read_text())
+    assert (report["cascade"]["seeds"], report["cascade"]["faces"]) == ([7], 4)
+    # Dark faces and bright ones; and what is there is not trained again.
+    assert report["cascade"]["accuracy"]["combined"]["value"] == 1
+    before = (tmp_path / "work" / "models" / "7-combined" / "manifest.json").stat().st_mtime_ns
+    main(arguments)
+    after = (tmp_path / "work" / "models" / "7-combined" / "manifest.json").stat().st_mtime_ns
+    assert before == after

@@ -272,3 +272,12 @@ def test_a_full_disk_is_one_sentence(place: Path, tiny_bundle: Path, small_disk:
     assert result.exit_code == 6
     assert "the disk is full" in result.stderr
     assert list((small_disk / "drawn").iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [("--camera", "0"), ("a.mp4",)])
+def test_a_detector_is_named_for_photos_alone(
+    place: Path, tiny_bundle: Path, words: tuple[str, ...]
+) -> None:
+    result = predict(tiny_bundle, *words, "--detector", "yunet")
+    assert result.exit_code == 2
+    assert "--detector is for photos" in result.stderr

@@ -68,6 +68,29 @@ def _read(reader: ShardReader) -> int:
     return int(reader.read(0, 1)[0, 0])
 
 
+def test_shards_are_opened_where_and_when_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        write_shard(tmp_path / shard_name(number), "codes", PICTURES)
+    opened: list[str] = []
+    real = h5py.File
+
+    def note(path: Path, mode: str) -> object:
+        opened.append(path.name)
+        return real(path, mode)
+
+    monkeypatch.setattr(h5py, "File", note)
+    reader = ShardReader(tmp_path, "codes")
+    assert opened == []
+    for _ in range(2):
+        reader.read(1, 0)
+    worker = pickle.loads(pickle.dumps(reader))  # as a DataLoader sends it to a worker
+    assert opened == [shard_name(1)]
+    worker.read(2, 0)
+    assert opened == [shard_name(1), shard_name(2)]
+
+
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_reader_in_use_can_be_taken_into_another_process(tmp_path: Path, method: str) -> None:
     write_shard(tmp_path / shard_name(0), "codes", PICTURES)

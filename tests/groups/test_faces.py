@@ -65,6 +65,19 @@ def test_what_is_stored_of_a_picture_is_what_is_found_in_it(photos: Path, groups
     assert [groups.of(5, what).shape for what in ("crops", "boxes")] == [(0, 224, 224, 3), (0, 4)]
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="only Linux lists open files")
+def test_no_more_than_a_shard_is_open(groups: Groups) -> None:
+    def opened() -> int:
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        return sum("shard-" in str(link.readlink()) for link in links)
+
+    before = opened()
+    for row in range(len(groups.rows)):
+        groups.of(row, "boxes")
+        groups.of(row, "crops")
+    assert opened() - before <= 2
+
+
 def test_landmarks_lie_in_the_crop(groups: Groups) -> None:
     jaw_to_brow = groups.of(1, "points")
     assert jaw_to_brow.shape == (2, 68, 2)

@@ -57,6 +57,8 @@ def test_a_smile_is_positive(default: GroupBundle) -> None:
     found = predict_group(load_image(PHOTOS / "astronaut.png"), default)
     assert found.emotion == "positive"
     assert found.faces[0].expression == "happy"
+    by_net = predict_group(load_image(PHOTOS / "astronaut.png"), default, detector="yunet")
+    assert by_net.emotion == "positive"
 
 
 def test_nobody_is_no_face_the_prior_and_no_emotion(default: GroupBundle) -> None:
@@ -107,7 +109,12 @@ def test_the_verb_tells_json(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(("--no-detect", "x.png"), 2), (("x.mp4",), 2), (("--bundle", "faces-2", "x.png"), 4)],
+    [
+        (("--no-detect", "x.png"), 2),
+        (("x.mp4",), 2),
+        (("--camera", "0"), 2),
+        (("--bundle", "faces-2", "x.png"), 4),
+    ],
 )
 def test_wrong_usage(words: tuple[str, ...], code: int) -> None:
     assert run(*words).exit_code == code

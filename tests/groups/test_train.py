@@ -9,21 +9,24 @@ from typing import cast
 
 import numpy as np
 import pytest
+from tiny_bundle import net
 from toy_groups import toy_features
 from typer.testing import CliRunner
 
 from emotiw_cli.app import app
-from emotiw_cli.artefact import Artefact, open_artefact
+from emotiw_cli.artefact import Artefact, open_artefact, write_manifest
 from emotiw_cli.bundle.runtime import Bundle
-from emotiw_cli.bundle.schema import CARD
+from emotiw_cli.bundle.schema import CARD, SEEN
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError, LeakError, TamperedError
-from emotiw_cli.groups.bundle import GroupBundle, verify_group_bundle
+from emotiw_cli.groups.bundle import GroupBundle, open_scene, verify_group_bundle
 from emotiw_cli.groups.evaluate import evaluate_group, write_group_evaluation
 from emotiw_cli.groups.features import Features
 from emotiw_cli.groups.forests import FORESTS, read_forests
 from emotiw_cli.groups.fuse import make_group_bundle
 from emotiw_cli.groups.outputs import OUTPUTS, Outputs
 from emotiw_cli.groups.train import CURVE, ForestPlan, Photos, make_forests, paper_trees, vectors_of
+from emotiw_cli.inputs.preprocessing import Preprocessing
 
 pytest.importorskip("sklearn")
 
@@ -194,3 +197,36 @@ def test_evaluate_measures_what_was_not_trained_on(work: Path, tmp_path: Path) -
     assert [row["status"] for row in rows].count("no_face") == 5
     with pytest.raises(InputError, match="no labelled photo of split 'test'"):
         evaluate_group(loaded, features, work, split="test")
+
+
+def test_a_bundle_with_a_scene_net_answers_where_there_is_no_face(work: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    forests = Outputs.read(work / "forests" / "toy" / OUTPUTS)
+    folder = work / "scenes" / "whole"
+    folder.mkdir(parents=True)
+    vectors = np.full((1, 45, 3), [0.2, 0.5, 0.3], np.float32)
+    scenes = Outputs(("scene",), ("scene",), vectors, forests.labels, forests.names, forests.splits)
+    scenes.write(folder / OUTPUTS)
+    Seen(np.zeros(0, np.uint64), frozenset(), np.zeros(0, np.uint64)).write(folder / SEEN)
+    nodes = [
+        onnx.helper.make_node("GlobalAveragePool", ["input"], ["pooled"]),
+        onnx.helper.make_node("Flatten", ["pooled"], ["logits"]),
+    ]
+    (folder / "model.onnx").write_bytes(net(nodes, {}, classes=3))
+    inputs = Preprocessing("rgb", (8, 8), resize=8, crop=8)
+    write_manifest(
+        folder,
+        "scenes",
+        parameters={"preprocessing": inputs.to_json()},
+        inputs=[],
+        outputs=[OUTPUTS, SEEN, "model.onnx"],
+    )
+    made = make_group_bundle(work, "both", ["toy", "whole"], "paper")
+    spec = verify_group_bundle(made.folder)
+    assert dict(zip(spec.members, spec.fusion.weights, strict=True))["scene"] == 0.86
+    # Of photos without a face the scene's answer, neutral, is right in one of three.
+    alone = spec.metrics["all"]["members"]["scene"]
+    assert alone["recall"] == {"negative": 0, "neutral": 1, "positive": 0}
+    read = open_scene((made.folder / "scene.onnx").read_bytes(), made.folder, inputs)
+    picture = np.full((8, 8, 3), (0, 9, 3), np.uint8)
+    np.testing.assert_allclose(read(picture), np.exp([0, 9, 3]) / np.exp([0, 9, 3]).sum())

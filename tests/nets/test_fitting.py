@@ -65,6 +65,14 @@ def test_a_convolution_over_the_whole_map_is_a_linear_layer() -> None:
     assert [line.file for line in fitting.lines if line.how == "reshaped"] == ["fc6.weight"]
 
 
+def test_auxiliary_heads_of_other_classes_do_not_fit() -> None:
+    net = empty_net("googlenet", 7)
+    tensors = dict(net.state_dict())
+    tensors["aux2.head.bias"] = torch.zeros(1000)
+    odd = [line for line in fit_tensors(net, tensors).lines if line.how != "matched"]
+    assert [(line.net, line.how) for line in odd] == [("aux2.head.bias", "other shape")]
+
+
 def test_what_does_not_fit_is_told_apart() -> None:
     tensors = renamed("vgg_m_2048", 7, {})
     tensors["extra.weight"] = torch.zeros(1)

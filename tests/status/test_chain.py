@@ -100,13 +100,14 @@ def test_an_input_that_is_gone_is_told_and_nothing_is_stale(work: Path) -> None:
     assert nodes["codes/a-r5"].note == "faces/a is no longer there"
 
 
-def test_half_written_faces_tell_their_shards(work: Path) -> None:
-    folder = work / "faces" / "half"
-    folder.mkdir()
+@pytest.mark.parametrize("kind", ["faces", "groups"])
+def test_half_written_faces_tell_their_shards(work: Path, kind: str) -> None:
+    folder = work / kind / "half"
+    folder.mkdir(parents=True)
     write_json(folder / "plan.json", {"pictures": 25, "inputs_per_shard": 10})
     for name in ("shard-00000.h5", "shard-00000.csv", "shard-00001.h5"):
         (folder / name).touch()
-    node = read_chain(work)["faces/half"]
+    node = read_chain(work)[f"{kind}/half"]
     assert (node.state, node.note) == ("half-written", "1 of 3 shards")
 
 
@@ -239,7 +240,11 @@ def test_headlines_name_the_key_figure(work: Path) -> None:
         counts={"members": 4},
         metrics={"cross_validated": {"accuracy": {"value": 0.5}}},
     )
+    make(work, "groups/g", counts={"inputs": 10, "faces": 1234})
+    make(work, "features/g", parameters={"backbone": "faces-2"}, counts={"images": 10})
     nodes = read_chain(work)
+    assert headline(nodes["groups/g"]) == "1,234 faces in 10 pictures"
+    assert headline(nodes["features/g"]) == "10 pictures, by faces-2"
     assert headline(nodes["faces/a"]) == "9 faces of 10 pictures"
     assert headline(nodes["models/m"]) == "emotion, net, grey, accuracy 0.8125"
     assert headline(nodes["bundles/c"]) == "4 members, accuracy 0.5000 cross-validated"

@@ -25,3 +25,12 @@ def test_torch_and_onnx_give_one_posterior(tmp_path: Path, faces: int) -> None:
         expected = net(inputs).softmax(1).numpy()
     got = torch.from_numpy(logits).softmax(1).numpy()
     np.testing.assert_allclose(got, expected, atol=1e-4)
+
+
+def test_sides_that_are_odd_on_the_way_pad_alike(tmp_path: Path) -> None:
+    # ONNX divides integers towards zero, Python downwards: -9 // 2 is -4 in the one, -5 in the
+    # other; and 36 becomes 18, 9, 5.
+    torch.manual_seed(0)
+    net = find_net("efficientnet_lite0").build(7)
+    torch.nn.init.normal_(net.head.weight)
+    assert export_onnx(net, 36, tmp_path / "net.onnx") < 1e-4

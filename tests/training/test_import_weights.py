@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from caffe_files import blob, vgg_s_prototxt, write_vgg_s
+from caffe_files import blob, caffemodel, vgg_s_prototxt, write_vgg_s
 from safetensors.torch import load_file, save_file
 from torchvision import models
 from toy import toy_faces
@@ -26,6 +26,7 @@ from emotiw_cli.data.make_codes import make_codes
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.inputs.representation import Representation
+from emotiw_cli.nets.caffe import read_caffemodel
 from emotiw_cli.nets.fitting import fit_tensors, load_tensors
 from emotiw_cli.nets.mean_image import mean_for, read_mean_image
 from emotiw_cli.nets.parity import compare_with_caffe
@@ -248,6 +249,26 @@ def test_a_head_of_other_classes_is_left_out_and_finetuning_starts_there(tmp_pat
         app, ["ensemble", "--members", "backbone", "--name", "b", "--work", str(work)]
     )
     assert (refused.exit_code, "finetune" in refused.stderr) == (4, True)
+
+
+def test_a_file_without_a_head_is_a_start(tmp_path: Path) -> None:
+    origin = quick(tmp_path / "w.safetensors")
+    state = load_file(origin.weights)
+    save_file({k: v for k, v in state.items() if not k.startswith("head")}, origin.weights)
+    model = imported(tmp_path, "m", origin)
+    assert model.manifest["parameters"]["task"] == "backbone"
+    assert {line["how"] for line in model.manifest["parameters"]["report"]} == {"matched"}
+
+
+def test_weights_that_are_no_numbers_are_no_match(tmp_path: Path, folder: Path) -> None:
+    layers = [
+        (layer.name, layer.type, [blob * np.nan for blob in layer.blobs.values()])
+        for layer in read_caffemodel(folder / "EmotiW_VGG_S.caffemodel")
+    ]
+    model = tmp_path / "w.caffemodel"
+    model.write_bytes(caffemodel(layers))
+    origin = Origin(model, "vgg_s.small", prototxt=folder / "deploy.prototxt")
+    assert "layer conv1 comes out otherwise" in refusal(tmp_path, origin)
 
 
 def test_a_member_needs_validation_faces(tmp_path: Path) -> None:

@@ -150,17 +150,34 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_weights(
     assert_equal(weights(whole), weights(run(work, "killed")))
 
 
-def test_two_processes_train_what_one_does(make_faces: Callable[..., Path]) -> None:
-    work = make_faces()
-    one = run(work, "one")
+def start_two(work: Path, name: str) -> list[subprocess.Popen[bytes]]:
+    """The two processes that torchrun would start."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    children = [start(work, "two", RANK=str(rank), **place) for rank in range(2)]
-    errors = [child.communicate(timeout=240)[1] for child in children]
-    assert [child.returncode for child in children] == [0, 0], errors
+    return [start(work, name, RANK=str(rank), **place) for rank in range(2)]
+
+
+def test_two_processes_train_what_one_does_and_go_on_when_killed(
+    make_faces: Callable[..., Path],
+) -> None:
+    work = make_faces()
+    one = run(work, "one")
+    whole, killed = start_two(work, "two"), start_two(work, "killed")
+    checkpoint = work / "models" / "killed" / "checkpoint" / "checkpoint.pt"
+    deadline = time.monotonic() + 240
+    while not checkpoint.is_file() and time.monotonic() < deadline:
+        assert killed[0].poll() is None
+        time.sleep(0.005)
+    for child in killed:
+        child.kill()
+        child.communicate()
+    for children in (whole, start_two(work, "killed")):
+        errors = [child.communicate(timeout=240)[1] for child in children]
+        assert [child.returncode for child in children] == [0, 0], errors
     two = open_artefact(work, "models", "two")
+    assert_equal(weights(two), weights(open_artefact(work, "models", "killed")))
     # In single precision this small net turns rounding into a difference of about 0.01;
     # tests/nets/test_layers.py shows in double precision that nothing else differs.
     losses = [
