@@ -271,7 +271,7 @@ def bundle(
     """Put a bundle for photos and a voice module together: a clip bundle for `predict`.
 
     WORK/bundles/NAME gets the voice module, a model card and the hashes of both, and of the bundle
-    for photos, which is named and not copied. Try shares with benchmarks/composites.py.
+    for photos, which is named and not copied. Try shares with benchmarks/voice_share.py.
     """
     from emotiw_cli.clips.make_bundle import make_clip_bundle
     from emotiw_cli.commands._console import print_json, table
