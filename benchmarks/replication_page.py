@@ -44,6 +44,7 @@ CLAIMS = (
     ("palettes", ("3x3-cyclic-5", "3x3-circular-5"), "and truly circular ones (ours)", ""),
     ("identities", ("identities", "3x3-grey"), "identities first help", ""),
     ("cascade", ("cascade", "combined"), "a cascade beats one stage", "beats it"),
+    ("cascade", ("cascade", "combined, mix corrected"), "and one told the class mix", ""),
 )
 
 
