@@ -30,6 +30,7 @@ from contest_set import draw_contest
 from replication_page import figures, sections
 
 from emotiw_cli.artefact import MANIFEST, landing_file, open_artefact, write_json
+from emotiw_cli.bundle.fusion import Prior
 from emotiw_cli.ensemble.fit import Method, Plan, cross_validated, fit_fusion, fold_numbers
 from emotiw_cli.ensemble.members import Member, read_members
 from emotiw_cli.errors import EmotiwError, InputError
@@ -71,6 +72,7 @@ DIFFERENCES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("ensemble", "equal weights"),
         ("ensemble", "grey alone"),
         ("ensemble", "mapped alone"),
+        ("mapped alone", "grey alone"),
     ),
     "longer": (("longer", "3x3-grey"), ("3x3-cyclic-5", "longer")),
     "identities": (("identities", "3x3-grey"),),
@@ -78,6 +80,7 @@ DIFFERENCES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("cascade", "combined"),
         ("cascade", "middle"),
         ("cascade", "3x3-grey"),
+        ("cascade", "combined, mix corrected"),
         ("combined", "middle"),
     ),
     "palettes": (
@@ -112,6 +115,17 @@ def correct(posteriors: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which faces a system is right on: (n, 7) float, (n,) int → (n,) float64, 0 or 1."""
     right: np.ndarray = (predictions(posteriors) == labels).astype(float)
     return right
+
+
+def corrected(small: Member, others: Sequence[Member]) -> dict[str, np.ndarray]:
+    """What models trained under another class mix are right on when told that of `small`."""
+    found = {}
+    for member in others:
+        if not np.allclose(member.prior, small.prior):
+            prior = Prior(tuple(member.prior), tuple(small.prior), 1.0)
+            moved = correct(prior.apply(member.posteriors), member.labels)
+            found[f"{_plain(member.name)}, mix corrected"] = moved
+    return found
 
 
 def ensembles(
@@ -173,6 +187,8 @@ def measure_part(work: Path, part: str, seeds: Sequence[int]) -> dict[str, Any]:
             name: correct(member.posteriors, member.labels)
             for name, member in zip(names, members, strict=True)
         }
+        if part == "cascade":
+            systems |= corrected(members[0], members[1:])
         if part == "members":
             fused, fitted, best = ensembles(members, seed)
             systems |= fused
@@ -256,7 +272,7 @@ def publish(report: Mapping[str, Any], folder: Path) -> None:
 
 def _plain(name: str) -> str:
     """A model's name less its seed."""
-    return name.partition("-")[2]
+    return name if name in SHARED else name.partition("-")[2]
 
 
 def _run(work: Path, draw_seed: int, changes: Sequence[str], jobs: int) -> None:

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import json
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 import replication
 from hypothesis import given
 from hypothesis import strategies as st
-from replication import PARTS, RECIPE, complete, correct, main, model_name, summary
-from replication_page import label, sections
+from replication import PARTS, RECIPE, complete, correct, corrected, main, model_name, summary
+from replication_page import CLAIMS, claims, label, sections
 
+from emotiw_cli.artefact import Artefact
+from emotiw_cli.ensemble.members import Member
 from emotiw_cli.errors import InputError
 from emotiw_cli.recipe.experiment import read_recipe
 
@@ -70,13 +73,33 @@ def test_the_recipe_trains_what_is_measured_with_every_seed() -> None:
 def test_every_system_compared_is_measured() -> None:
     fused = {"ensemble", "equal weights", "mapped alone", "grey alone", "fitted", "best member"}
     for part, pairs in replication.DIFFERENCES.items():
-        known = {*PARTS[part], *(fused | {"best on average"} if part == "members" else ())}
+        known = {*PARTS[part]}
+        if part == "members":
+            known |= fused | {"best on average"}
+        if part == "cascade":
+            known |= {"middle, mix corrected", "combined, mix corrected"}
         assert {name for pair in pairs for name in pair} <= known
 
 
 def test_correct() -> None:
     posteriors = np.eye(7)[[0, 3, 5]]
     assert correct(posteriors, np.array([0, 2, 5])).tolist() == [1, 0, 1]
+
+
+def test_a_model_is_told_another_class_mix() -> None:
+    # (.5, .3, .2, 0 …) learned under (.4, .1, …) is (.125, .3, .2 …) under an even mix.
+    posteriors = np.array([[0.5, 0.3, 0.2, 0, 0, 0, 0]])
+    member = functools.partial(
+        Member, None, "", None, pixels=np.array([""]), groups=np.array([""]), targets=np.eye(7)[:1]
+    )
+    small = member(prior=np.full(7, 1 / 7), posteriors=posteriors, labels=np.array([1]))
+    big = member(prior=np.array([0.4, *[0.1] * 6]), posteriors=posteriors, labels=np.array([1]))
+    named = dataclasses.replace(big, artefact=Artefact(Path("models/1-combined"), {}))
+    assert correct(posteriors, small.labels).tolist() == [0]
+    found = corrected(small, [named, small])
+    assert {name: right.tolist() for name, right in found.items()} == {
+        "combined, mix corrected": [1]
+    }
 
 
 def test_a_summary_by_hand() -> None:
@@ -109,7 +132,7 @@ def test_a_system_differs_from_itself_by_nothing(right: list[bool], seeds: int) 
 def workspace(tmp_path: Path) -> Path:
     """Toy models for both seeds of the members, and for the first of the cascade alone."""
     pytest.importorskip("onnx")
-    from toy import toy_faces, toy_model
+    from toy import finish_model, toy_faces, toy_model
 
     work = tmp_path / "work"
     faces = toy_faces(work, noise=60)
@@ -118,7 +141,12 @@ def workspace(tmp_path: Path) -> Path:
             skill = 0.1 if name.endswith("grey") else 0.5
             toy_model(work, f"{seed}-{name}", faces, skill=skill, seed=10 * seed + number)
     for number, name in enumerate(("middle", "cascade", "combined")):
-        toy_model(work, model_name(name, 1), faces, skill=0.4, seed=90 + number)
+        model = toy_model(work, model_name(name, 1), faces, skill=0.4, seed=90 + number)
+        if name != "cascade":
+            content = json.loads((model.folder / "model.json").read_text())
+            content["prior"] = [0.4, *[0.1] * 6]
+            (model.folder / "model.json").write_text(json.dumps(content))
+            finish_model(model.folder, model.manifest["inputs"])
     return work
 
 
@@ -148,16 +176,37 @@ def test_models_to_page(
     assert mapped > 0.5
     assert members["accuracy"]["grey alone"]["value"] < members["accuracy"]["mapped alone"]["value"]
 
+    assert "cascade, mix corrected" not in report["cascade"]["accuracy"]
+
     page = (tmp_path / "replication.md").read_text()
     assert "old" not in page
     assert "2 seeds (1, 2), 70 validation faces" in page
     assert "| the small set alone |" in page
-    # A dot for each seed of each system: ten members, seven ensembles and choices twice, and four.
+    # A dot for each seed of each system: ten members, seven ensembles and choices twice; four,
+    # two of them under another class mix as well.
     drawn = ElementTree.parse(tmp_path / "replication-accuracy.svg")
-    assert len(drawn.findall("{http://www.w3.org/2000/svg}circle")) == 17 * 2 + 4
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}circle")) == 17 * 2 + 6
     drawn = ElementTree.parse(tmp_path / "replication-weights.svg")
     assert len(drawn.findall("{http://www.w3.org/2000/svg}circle")) == 10 * 2
     assert sections(report)["palettes"] == "Not measured: no seed is complete."
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(0.01, 0.2, "yes"), (-0.2, -0.01, "no"), (0.0, 0.2, "cannot be")]
+)
+def test_a_claim_holds_where_the_interval_is_above_nothing(
+    low: float, high: float, verdict: str
+) -> None:
+    line = {"first": "cascade", "second": "combined", "value": 0.1, "low": low, "high": high}
+    rows = claims({"cascade": {"differences": [{**line, "each": [0.1, 0.1]}]}}).splitlines()
+    (row,) = [row for row in rows if "a cascade beats one stage" in row]
+    assert f"| 2 | {verdict}" in row
+    assert sum("not measured" in row for row in rows) == len(CLAIMS) - 1
+
+
+def test_every_claim_is_about_a_difference_that_is_measured() -> None:
+    for part, pair, _, _ in CLAIMS:
+        assert pair in replication.DIFFERENCES[part]
 
 
 def test_labels_depend_on_the_part() -> None:
