@@ -24,7 +24,8 @@ def members(count: int = 300, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_the_one_that_knows_gets_the_weight() -> None:
     vectors, labels = members()
     weights = fit_fusion("fitted", vectors, labels, PARTS).weights
-    assert weights[0] > 0.7
+    # Half way from equal weights to all of it, at least: the share is chosen by cross-validation.
+    assert weights[0] >= 2 / 3 - 1e-6
     assert sum(weights) == pytest.approx(1)
 
 
