@@ -17,6 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from emotiw_cli.app import app
+from emotiw_cli.bundle.load import DEFAULT_NAME
 from emotiw_cli.groups.features import Features
 
 EMOTIW = [sys.executable, "-m", "emotiw_cli", "groups"]
@@ -56,7 +57,7 @@ def test_from_photos_to_features(source: Path, tmp_path: Path) -> None:
     result = run("features", "set", "--workers", "1", "--work", tmp_path, "--json")
     assert result.exit_code == 0, result.stderr
     described = json.loads(result.stdout)
-    assert (described["images"], described["faces"], described["backbone"]) == (40, 5, "faces-2")
+    assert (described["images"], described["faces"], described["backbone"]) == (40, 5, DEFAULT_NAME)
     features = Features.open(tmp_path, "set")
     assert features.artefact.manifest["inputs"][0]["kind"] == "groups"
     assert np.bincount(features.labels).tolist() == [14, 13, 13]
