@@ -23,12 +23,12 @@ def clips_command() -> None:
 
 def train(
     module: Annotated[
-        Literal["faces", "mouths", "audio"], typer.Argument(help="What to train.")
+        Literal["faces", "mouths", "activity", "audio"], typer.Argument(help="What to train.")
     ],
     source: Annotated[
         Path,
         typer.Argument(
-            help="For faces, mouths: tubes of the workspace. For audio: a csv with the "
+            help="For faces, mouths, activity: tubes of the workspace. For audio: a csv with the "
             "columns file, emotion and subject (or actor or speaker); a folder with that csv as "
             "labels.csv; or a folder per emotion."
         ),
@@ -167,6 +167,23 @@ def train(
             )
         _show_module(made, as_json)
         return
+    if module == "activity":
+        _need("scikit-learn")
+        from emotiw_cli.clips.make_activity import make_activity_module
+
+        with progress("activity", quiet=as_json) as bar:
+            made = make_activity_module(
+                work,
+                str(source),
+                name,
+                words=words,
+                **machine,
+                seed=seed,
+                overwrite=overwrite,
+                advance=bar.update,
+            )
+        _show_module(made, as_json)
+        return
     if variant == "dbn":
         _need("torch", "onnx")
     from emotiw_cli.clips.voice.make import make_voice
@@ -220,6 +237,33 @@ def listen(
         made = make_voice_module(
             work, tubes, name, voice=voice, overwrite=overwrite, advance=bar.update
         )
+    _show_module(made, as_json)
+
+
+def apply(
+    module: Annotated[
+        str,
+        typer.Argument(help="Module of the workspace: mouths, activity, or faces with a machine."),
+    ],
+    tubes: Annotated[str, typer.Argument(help="Tubes of the workspace, others than it is from.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the module to write.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+) -> None:
+    """Read the clips of tubes with a module that was trained on other tubes.
+
+    WORK/modules/NAME gets the posteriors of all clips, and figures for each labelled split but
+    train. Nothing is trained. Who is in both sets of clips is not asked. `emotiw clips listen` does
+    the same with a voice.
+    """
+    from emotiw_cli.clips.apply_module import apply_module
+    from emotiw_cli.commands._console import progress
+
+    with progress("clips", quiet=as_json) as bar:
+        made = apply_module(work, module, tubes, name, overwrite=overwrite, advance=bar.update)
     _show_module(made, as_json)
 
 
@@ -435,6 +479,7 @@ SUB_VERBS = {
     "tubes": tubes,
     "train": train,
     "listen": listen,
+    "apply": apply,
     "fuse": fuse,
     "bundle": bundle,
 }
