@@ -38,7 +38,7 @@ PATCHES = 10
 FACES_OF_A_CLIP = 20
 """Faces of a training clip that are trained on, evenly spread; all are read. Neighbours differ
 little, and 700 clips of as many are 360 MB."""
-FACES_FOR_WORDS = 4000
+FACES_FOR_WORDS = 2000
 
 
 def make_mouths_module(

@@ -118,9 +118,10 @@ class Keeper:
 
 
 def drop_kept(folder: Path) -> None:
-    """Remove what :class:`Keeper` kept."""
-    for path in folder.glob(_KEPT):
-        path.unlink()
+    """Remove what :class:`Keeper` kept, and what was half written when a run was killed."""
+    for pattern in (_KEPT, f".{_KEPT}.*.part"):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def write_model(folder: Path, arrays: Mapping[str, np.ndarray]) -> str:

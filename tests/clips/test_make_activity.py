@@ -78,11 +78,14 @@ def test_a_run_that_was_killed_goes_on_with_its_parts(
     folder = work / "modules" / "killed"
     kept = sorted(path.name for path in folder.glob("*.npz"))
     assert kept == ["kept-filters.npz", "kept-whitening.npz"]
+    half = folder / ".kept-words.npz.1.part"
+    half.write_bytes(b"of a run that was killed as it wrote")
     monkeypatch.setattr(make_activity, "fit_words", original)
     monkeypatch.setattr(make_activity, "fit_filters", killed)
     assert run(work, *TRAIN, "--name", "killed").exit_code == 0
     digests = [open_module(work, name)[0].digest for name in ("moves", "killed")]
     assert digests[0] == digests[1]
+    assert not half.exists()
     # From the start means the filters too.
     assert run(work, *TRAIN, "--name", "killed", "--overwrite").exit_code != 0
 
