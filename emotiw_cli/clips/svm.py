@@ -10,6 +10,7 @@ sigmoid, fitted to cross-validated values by the Newton method of Lin, Lin & Wen
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
@@ -254,10 +255,15 @@ def fit_svm(
 
     whole = fitted(np.arange(len(labels)))
     pairs = list(itertools.combinations(whole.classes.tolist(), 2))
-    held: list[list[tuple[np.ndarray, np.ndarray]]] = [[] for _ in pairs]
+    nothing = np.empty(0), np.empty(0, dtype=bool)
+    held: list[list[tuple[np.ndarray, np.ndarray]]] = [[nothing] for _ in pairs]
     fewest = int(np.unique(labels, return_counts=True)[1].min())
     folds = StratifiedKFold(max(2, min(FOLDS, fewest)), shuffle=True, random_state=seed)
-    for train, test in folds.split(features, labels):
+    with warnings.catch_warnings():
+        # Of a class of one row: it is in one fold, and its pairs have fewer values.
+        warnings.simplefilter("ignore", UserWarning)
+        splits = list(folds.split(features, labels))
+    for train, test in splits:
         part = fitted(train)
         known = list(itertools.combinations(part.classes.tolist(), 2))
         values = part.decisions(features[test])

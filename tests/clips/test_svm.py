@@ -89,6 +89,15 @@ def test_a_class_that_was_never_seen_has_no_share() -> None:
     assert (posteriors.argmax(axis=1) == labels * 2).mean() > 0.7
 
 
+def test_classes_of_one_row_are_no_reason_to_stop() -> None:
+    features, _ = blobs(2, count=12)
+    labels = np.array([0] * 5 + [1] * 5 + [2, 3])
+    for seed in range(4):
+        machine = fit_svm(features, labels, c=1.0, gamma=0.3, seed=seed)
+        posteriors = machine.posteriors(features, 4)
+        assert posteriors.sum(axis=1) == pytest.approx(np.ones(12))
+
+
 def test_pairs_that_agree_are_coupled_exactly() -> None:
     p = np.array([0.5, 0.3, 0.2])
     pairs = np.array([[p[0] / (p[0] + p[1]), p[0] / (p[0] + p[2]), p[1] / (p[1] + p[2])]])
