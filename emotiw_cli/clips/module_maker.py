@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from emotiw_cli import __version__
 from emotiw_cli.artefact import (
     MANIFEST,
     Artefact,
@@ -98,7 +99,7 @@ class Keeper:
 
     def __init__(self, folder: Path, made_of: Mapping[str, Any]) -> None:
         self._folder = folder
-        text = json.dumps(made_of, sort_keys=True)
+        text = json.dumps({**made_of, "emotiw": __version__}, sort_keys=True)
         self._key = np.asarray(hashlib.sha256(text.encode()).hexdigest())
 
     def part(
