@@ -133,11 +133,12 @@ def _vocabulary(
         (place, face) for place, faces in zip(training, chosen, strict=True) for face in faces
     ]
     rng = np.random.default_rng(seed)
-    drawn = np.sort(rng.permutation(len(everything))[:FACES_FOR_WORDS])
+    least = -(-words // PATCHES)
+    drawn = np.sort(rng.permutation(len(everything))[: max(FACES_FOR_WORDS, least)])
     if len(drawn) * PATCHES < words:
         raise InputError(
             f"{store.artefact.folder}: the training clips have {len(drawn)} faces, enough for "
-            f"{len(drawn) * PATCHES} words; {words} need {-(-words // PATCHES)} faces: make "
+            f"{len(drawn) * PATCHES} words; {words} need {least} faces: make "
             "tubes of more clips, or reduce with --words."
         )
     patches = np.empty((REGIONS, len(drawn), PATCHES, VALUES), np.uint8)

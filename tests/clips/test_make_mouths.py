@@ -62,6 +62,12 @@ def test_what_is_stored_says_the_same_without_scikit_learn(work: Path) -> None:
     assert said == pytest.approx(outputs.posteriors[20], abs=1e-12)
 
 
+def test_more_words_draw_more_faces(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_mouths, "FACES_FOR_WORDS", 2)
+    made = run(work, "train", "mouths", "set", "--name", "many", "--words", 40)
+    assert made.exit_code == 0, made.stderr
+
+
 def test_a_run_that_was_killed_goes_on_with_its_regions(
     work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
