@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from emotiw_cli.errors import MissingDependencyError, OutputError
+from emotiw_cli.errors import MissingDependencyError
 
 PRESETS: Mapping[str, tuple[int | None, int]] = {"paper": (None, 1), "small": (100, 5)}
 """Trees and least leaf; None: the published numbers."""
@@ -40,13 +40,13 @@ def compose(
     The rule of the label: happy counts 1, neutral and surprise 0, angry, disgust, fear and sad -1;
     a face is the mean over its votes and a group the mean over its faces. From a third upwards it
     is positive, from minus a third downwards negative.
+
+    Killed or interrupted, the same command goes on from there, with the photos it would have made.
     """
     from emotiw_cli.commands._console import print_json, progress, table
     from emotiw_cli.data.faces import Faces
     from emotiw_cli.groups.composites import make_composites
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out} is there and not empty; choose another folder with --out.")
     read = Faces.open(work, faces)
     with progress("photos", count, quiet=as_json) as bar:
         made = make_composites(

@@ -16,8 +16,16 @@ from emotiw_cli.errors import ArtefactError
 PLAN = "plan.json"
 
 
-def keep_to_plan(folder: Path, plan: Mapping[str, Any]) -> None:
+def keep_to_plan(
+    folder: Path,
+    plan: Mapping[str, Any],
+    remedy: str = "choose another --name, or start again with --overwrite",
+) -> None:
     """Write down what is being made; refuse to go on with anything else under the same name.
+
+    Parameters
+    ----------
+    remedy : what to do about a refusal.
 
     Raises
     ------
@@ -34,7 +42,7 @@ def keep_to_plan(folder: Path, plan: Mapping[str, Any]) -> None:
         if name in before and before[name] != plan[name]:
             raise ArtefactError(
                 f"{folder} was begun with {name.replace('_', ' ')} {_short(before[name])}, not "
-                f"{_short(plan[name])}; choose another --name, or start again with --overwrite."
+                f"{_short(plan[name])}; {remedy}."
             )
 
 
