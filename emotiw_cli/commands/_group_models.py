@@ -125,7 +125,7 @@ def train(
     forests writes WORK/forests/NAME: one-vs-rest random forests, one for each embedding, one on the
     mean of the faces' posteriors and one on landmarks that sees a face at a time, as arrays that
     run without scikit-learn; what they say of the validation photos; and curve.csv, their
-    accuracy and size by the number of trees. A run that was killed begins again.
+    accuracy and size by the number of trees. A killed run goes on with the forest it was growing.
 
     scene writes WORK/scenes/NAME: a net with a layer of 256 ReLU and three logits, trained by the
     published recipe, and what it says of the validation photos. A killed run goes on after its last

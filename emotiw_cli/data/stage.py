@@ -1,4 +1,4 @@
-"""What stages that work shard by shard share: the plan they keep to, and a clean start."""
+"""What stages that work part by part share: the plan they keep to, and a clean start."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def keep_to_plan(
 
 
 def clear(folder: Path) -> None:
-    """Remove an artefact made by shards, its manifest first, so that it is never half whole."""
-    for pattern in (MANIFEST, PLAN, "index.csv", "shard-*", ".*.part"):
+    """Remove an artefact made part by part, its manifest first, so that it is never half whole."""
+    for pattern in (MANIFEST, PLAN, "index.csv", "shard-*", "part-*", ".*.part"):
         for path in folder.glob(pattern):
             path.unlink()
 

@@ -19,9 +19,11 @@ from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import CARD, SEEN
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError, LeakError, TamperedError
+from emotiw_cli.groups import train
 from emotiw_cli.groups.bundle import GroupBundle, open_scene, verify_group_bundle
 from emotiw_cli.groups.evaluate import evaluate_group, write_group_evaluation
 from emotiw_cli.groups.features import Features
+from emotiw_cli.groups.forest import Forest, fit_forest
 from emotiw_cli.groups.forests import FORESTS, read_forests
 from emotiw_cli.groups.fuse import make_group_bundle
 from emotiw_cli.groups.outputs import OUTPUTS, Outputs
@@ -109,6 +111,33 @@ def test_the_same_again_is_found_and_another_is_refused(work: Path) -> None:
         make_forests(work, "toy", "toy", ForestPlan(trees=3))
     with pytest.raises(InputError, match="no features 'fc9'; there are net"):
         make_forests(work, "toy", "other", ForestPlan(trees=3, members=("fc9",)))
+
+
+def test_a_killed_run_goes_on_with_the_forest_it_was_growing(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(done: int, total: int, member: str) -> None:
+        if member == "landmarks":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_forests(work, "toy", "cut", PLAN, on_member=stop)
+    with pytest.raises(ArtefactError, match="begun with trees 12, not 3"):
+        make_forests(work, "toy", "cut", ForestPlan(trees=3))
+    grown = []
+
+    def grow(*rows: np.ndarray, **options: int) -> Forest:
+        grown.append(rows[0].shape[1])
+        return fit_forest(*rows, **options)
+
+    monkeypatch.setattr(train, "fit_forest", grow)
+    made = make_forests(work, "toy", "cut", PLAN)
+    assert grown == [2278]  # of landmarks alone
+    assert made.digest == open_artefact(work, "forests", "toy").digest
+    assert not list(made.folder.glob("part-*"))
+    assert (
+        make_forests(work, "toy", "cut", ForestPlan(trees=3), overwrite=True).digest != made.digest
+    )
 
 
 def test_photos_of_one_split_are_refused(tmp_path: Path) -> None:
