@@ -77,9 +77,13 @@ def toy_features(
         parameters={
             "bundle": "tiny",
             "backbone": "tiny",
+            "embedding": None,
             "keys": {"net": 6},
         },
-        inputs=[reference(made_from), {"kind": "file", "name": "tiny", "digest": "0" * 64}],
+        inputs=[
+            reference(made_from),
+            {"kind": "file", "name": "tiny/bundle.json", "digest": "0" * 64},
+        ],
         outputs=[FILE],
         licences=["toy data, free"],
     )

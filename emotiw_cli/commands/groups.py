@@ -132,8 +132,8 @@ def features(
         typer.Option(
             "--vggface",
             metavar="MODEL|FILE",
-            help="Embed with VGGFace instead: a model of the workspace or a safetensors file with "
-            "the weights of a VGG16; needs torch.",
+            help="Embed with VGGFace instead: a model of the workspace, from `weights import`, or "
+            "a safetensors file with the weights of a VGG16; needs torch.",
         ),
     ] = None,
     workers: Annotated[
@@ -152,7 +152,8 @@ def features(
     over the largest of them. A picture without a face has a row, and no embedding.
 
     The embeddings are what the members of the bundle see of an aligned face. With --vggface they
-    are the paper's: the last maps averaged and fc7 before its ReLU, in BGR and in RGB.
+    are the paper's: the last maps averaged and fc7 before its ReLU, in BGR and in RGB; the net
+    lies beside the features then (540 MB), for `groups fuse` to put into its bundle.
 
     Killed or interrupted, the same command goes on from there.
     """

@@ -16,7 +16,8 @@ from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.verified import check, read_verified
 from emotiw_cli.errors import ArtefactError, TamperedError
-from emotiw_cli.groups.describe import over_faces
+from emotiw_cli.groups.describe import embed_faces, over_faces
+from emotiw_cli.groups.embedding import EMBEDDING, Embedding
 from emotiw_cli.groups.forest import Forest
 from emotiw_cli.groups.forests import FORESTS, LANDMARKS, POSTERIOR, read_forests
 from emotiw_cli.groups.landmarks import distances
@@ -67,6 +68,7 @@ class GroupBundle:
     faces : the bundle that describes the faces.
     forests : of the members that read faces.
     scene : reads a whole picture, or None.
+    embedding : embeds faces in place of the bundle of faces, or None.
     """
 
     def __init__(
@@ -76,21 +78,23 @@ class GroupBundle:
         faces: Bundle,
         forests: Mapping[str, Forest],
         scene: Scene | None = None,
+        embedding: Embedding | None = None,
     ) -> None:
         self.folder, self.spec, self.faces = folder, spec, faces
-        self.forests, self.scene = forests, scene
+        self.forests, self.scene, self.embedding = forests, scene, embedding
 
     def read(
-        self, aligned: Sequence[np.ndarray], points: np.ndarray, scene: np.ndarray
+        self, crops: np.ndarray, aligned: np.ndarray, points: np.ndarray, scene: np.ndarray
     ) -> GroupReading:
         """Read one photo.
 
         Parameters
         ----------
-        aligned : n faces as ``faces.spec`` wants them. points : (n, 68, 2) float, in any pixels.
+        crops : (n, 224, 224, 3) uint8 RGB. aligned : n faces as ``faces.spec`` wants them.
+        points : (n, 68, 2) float, in any pixels.
         scene : (H, W, 3) uint8 RGB, the whole picture.
         """
-        emotions, embeddings = self.faces.embed(list(aligned))
+        emotions, embeddings = embed_faces(crops, aligned, self.faces, self.embedding)
         described = {**embeddings, POSTERIOR: emotions}
         landmarks = distances(points)
         count = len(aligned)
@@ -174,10 +178,12 @@ def load_group_bundle(
                 f"{folder / FORESTS} lacks the forest {member}; make the bundle again with "
                 "`emotiw groups fuse`."
             )
-    scene = None
+    scene = embedding = None
     if spec.scene is not None:
         scene = open_scene(contents[SCENE_FILE], folder / SCENE_FILE, spec.scene)
-    return GroupBundle(folder, spec, load_bundle(at, work=work), forests, scene)
+    if spec.embedding is not None:
+        embedding = Embedding(contents.pop(EMBEDDING), folder / EMBEDDING)
+    return GroupBundle(folder, spec, load_bundle(at, work=work), forests, scene, embedding)
 
 
 def find_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Path:
@@ -229,7 +235,12 @@ def _verified(folder: Path) -> tuple[GroupSpec, dict[str, bytes]]:
         if name != Path(name).name or name in ("", ".", ".."):
             raise ArtefactError(f"{folder / SPEC} names the file {name!r} outside the bundle.")
         contents[name] = read_verified(folder / name, digest)
-    if FORESTS not in contents or (spec.scene is not None and SCENE_FILE not in contents):
+    needed = {
+        FORESTS: True,
+        SCENE_FILE: spec.scene is not None,
+        EMBEDDING: spec.embedding is not None,
+    }
+    if any(name not in contents for name, wanted in needed.items() if wanted):
         raise ArtefactError(f"{folder / SPEC} lacks a file of a member; make the bundle again.")
     return spec, contents
 

@@ -61,7 +61,8 @@ def evaluate_group(
     Raises
     ------
     ArtefactError
-        If the features are stale, or of another bundle of faces than the group bundle reads.
+        If the features are stale, or of another bundle of faces, or another net, than those the
+        group bundle reads faces with.
     InputError
         If no photo of the split has a label.
     LeakError
@@ -74,6 +75,12 @@ def evaluate_group(
         raise ArtefactError(
             f"{features.artefact.folder} was not made with {bundle.spec.faces}, which the group "
             f"bundle reads faces with; make it again with --bundle {bundle.spec.faces}."
+        )
+    net = bundle.spec.embedding
+    if net is not None and net["digest"] not in digests:
+        raise ArtefactError(
+            f"{features.artefact.folder} was not made with the net {net['name']}, which embeds the "
+            f"faces for the group bundle; make it again with --vggface {net['name']}."
         )
     photos = Photos.of(features)
     readable = np.isin(features.statuses, READABLE)
