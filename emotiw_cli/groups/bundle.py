@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.verified import check, read_verified
 from emotiw_cli.errors import ArtefactError, TamperedError
-from emotiw_cli.groups.describe import embed_faces, over_faces
+from emotiw_cli.groups.crowds import means, medians, sums
+from emotiw_cli.groups.describe import embed_faces
 from emotiw_cli.groups.embedding import EMBEDDING, Embedding
 from emotiw_cli.groups.forest import Forest
 from emotiw_cli.groups.forests import FORESTS, LANDMARKS, POSTERIOR, read_forests
@@ -95,53 +96,29 @@ class GroupBundle:
         scene : (H, W, 3) uint8 RGB, the whole picture.
         """
         emotions, embeddings = embed_faces(crops, aligned, self.faces, self.embedding)
-        described = {**embeddings, POSTERIOR: emotions}
-        landmarks = distances(points)
-        count = len(aligned)
-        everyone = np.arange(count)
-        crowds = [everyone, *([number] for number in everyone)]
-        crowds += [np.delete(everyone, number) for number in everyone] if count > 1 else []
-        vectors = self._vectors(described, landmarks, [np.asarray(c, int) for c in crowds], scene)
-        posteriors = self.spec.fusion.posteriors(vectors)
-        answer = int(posteriors[0].argmax())
-        without = posteriors[1 + count :, answer]
-        if count == 1:  # without it nobody is there
-            without = self.spec.fusion.posteriors(
-                self._vectors(described, landmarks, [everyone[:0]], scene)
-            )[:, answer]
-        return GroupReading(
-            posteriors[0], posteriors[1 : 1 + count], posteriors[0, answer] - without, emotions
-        )
+        vectors = self._vectors({**embeddings, POSTERIOR: emotions}, distances(points), scene)
+        together, *rest = self.spec.fusion.posteriors(vectors)
+        alone, without = np.array(rest).reshape(2, len(aligned), len(CLASSES))
+        answer = int(together.argmax())
+        return GroupReading(together, alone, together[answer] - without[:, answer], emotions)
 
     def _vectors(
-        self,
-        described: Mapping[str, np.ndarray],
-        landmarks: np.ndarray,
-        crowds: Sequence[np.ndarray],
-        scene: np.ndarray,
+        self, described: Mapping[str, np.ndarray], landmarks: np.ndarray, scene: np.ndarray
     ) -> np.ndarray:
-        """Members' vectors of some sets of the photo's faces: (m, k, 3), NaN for no faces."""
-        found = np.full((len(self.spec.members), len(crowds), len(CLASSES)), np.nan)
+        """Members' vectors of the faces together, each alone, and all but each: (m, 1 + 2n, 3),
+        NaN for no faces.
+        """
+        found = np.full((len(self.spec.members), 1 + 2 * len(landmarks), len(CLASSES)), np.nan)
         for place, member in enumerate(self.spec.members):
             if self.spec.fusion.parts[place] == "scene":
                 if self.scene is not None:
                     found[place] = self.scene(scene)
             elif member == LANDMARKS:
-                each = self.forests[member].posteriors(landmarks)
-                sums = [each[crowd].sum(axis=0) if len(crowd) else np.nan for crowd in crowds]
-                found[place] = np.array([np.broadcast_to(row, len(CLASSES)) for row in sums])
+                found[place] = sums(self.forests[member].posteriors(landmarks))
             else:
-                pool = mean_over_faces if member == POSTERIOR else over_faces
-                rows = np.stack([pool(described[member][crowd]) for crowd in crowds])
-                found[place] = self.forests[member].posteriors(rows)
+                pool = means if member == POSTERIOR else medians
+                found[place] = self.forests[member].posteriors(pool(described[member]))
         return found
-
-
-def mean_over_faces(values: np.ndarray) -> np.ndarray:
-    """The mean over faces: (n, d) → (d,) float32; NaN where n is 0."""
-    if len(values) == 0:
-        return np.full(values.shape[1], np.nan, np.float32)
-    return values.mean(axis=0).astype(np.float32)
 
 
 def load_group_bundle(
