@@ -1,4 +1,4 @@
-"""The sub-verbs of ``emotiw groups`` that make photos of single faces, train, and fuse."""
+"""The sub-verbs of ``emotiw groups`` that compose, train and fuse; `evaluate` of group bundles."""
 
 from __future__ import annotations
 
@@ -295,49 +295,30 @@ def fuse(
     table("Fused", lines)
 
 
-def evaluate(
-    bundle: Annotated[
-        str, typer.Argument(help="A group bundle: default, a name in the workspace, or its folder.")
-    ],
-    features: Annotated[
-        str, typer.Argument(help="Features of labelled photos, as `groups features` wrote them.")
-    ],
-    split: Annotated[
-        str | None,
-        typer.Option("--split", help="Measure on this split alone, such as validation or test."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="Folder for the report.",
-            show_default="WORK/evaluations/BUNDLE-on-FEATURES[-SPLIT]",
-        ),
-    ] = None,
-    allow_seen: Annotated[
-        bool, typer.Option("--allow-seen", help="Measure even on photos that were trained on.")
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+def evaluate_groups(
+    bundle: str,
+    features: str,
+    work: Path,
+    *,
+    split: str | None,
+    out: Path | None,
+    allow_seen: bool,
+    seed: int,
+    as_json: bool,
 ) -> None:
-    """Measure a group bundle on labelled group photos.
-
-    Writes metrics.json and predictions.csv, one row per photo. Figures are of the photos with a
-    face and of all; one without a face is answered by the whole image, or by the mix of the labels
-    the bundle learned from. Photos that were trained on are refused (exit code 5).
-    """
+    """What `evaluate` does with a group bundle: measure, write, print."""
     from emotiw_cli.commands._console import print_json, table
     from emotiw_cli.groups.bundle import load_group_bundle
     from emotiw_cli.groups.evaluate import evaluate_group, write_group_evaluation
     from emotiw_cli.groups.features import Features
 
-    loaded = load_group_bundle(bundle, work=work)
     read = Features.open(work, features)
+    loaded = load_group_bundle(bundle, work=work)
     found = evaluate_group(loaded, read, work, split=split, allow_seen=allow_seen, seed=seed)
     parts = [f"{loaded.folder.name}-on-{features}", *([split] if split else [])]
     folder = out or work / "evaluations" / "-".join(parts)
-    write_group_evaluation(folder, found)
+    parameters = {"split": split, "allow_seen": allow_seen, "seed": seed}
+    write_group_evaluation(folder, found, loaded, read, parameters)
     figures = found.figures
     if as_json:
         print_json({"report": str(folder), **figures})

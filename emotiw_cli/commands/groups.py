@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from emotiw_cli.commands._group_models import compose, evaluate, fuse, train
+from emotiw_cli.commands._group_models import compose, fuse, train
 
 Detector = Literal["hog-haar", "hog", "yunet"]
 
@@ -17,7 +17,8 @@ def groups_command() -> None:
 
     `faces` finds and stores every face of every picture, `features` describes them, `train` learns
     from labelled ones, `fuse` weighs what was trained and writes a group bundle, which
-    `emotiw predict --group` uses. `compose` makes photos to train on of single faces.
+    `emotiw predict --group` uses and `emotiw evaluate` measures. `compose` makes photos to train on
+    of single faces.
     """
 
 
@@ -198,5 +199,4 @@ SUB_VERBS = {
     "features": features,
     "train": train,
     "fuse": fuse,
-    "evaluate": evaluate,
 }

@@ -181,6 +181,12 @@ def find_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Pa
     )
 
 
+def names_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> bool:
+    """Whether a name or folder, other than ``default``, is that of a group bundle."""
+    places = (work / "bundles" / str(name_or_path), Path(name_or_path))
+    return str(name_or_path) in SHIPPED or any(map(is_group_bundle, places))
+
+
 def is_group_bundle(folder: Path) -> bool:
     """Whether `folder` is a group bundle's."""
     return (folder / SPEC).is_file()

@@ -1,24 +1,37 @@
-"""Measure a group bundle on labelled features: the stage `groups evaluate`."""
+"""Measure a group bundle on labelled features: what `evaluate` does with one."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emotiw_cli.artefact import check_fresh, landing_file, make_folder, write_json
+from emotiw_cli.artefact import (
+    MANIFEST,
+    Artefact,
+    check_fresh,
+    exclusive,
+    landing_file,
+    reference,
+    sha256,
+    write_json,
+    write_manifest,
+)
 from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.evaluation.exposure import find_exposure
+from emotiw_cli.evaluation.write import METRICS, PREDICTIONS
 from emotiw_cli.groups.bundle import GroupBundle
 from emotiw_cli.groups.faces import READABLE, Groups
 from emotiw_cli.groups.features import Features
 from emotiw_cli.groups.figures import measure
 from emotiw_cli.groups.layout import CLASSES
+from emotiw_cli.groups.schema import SPEC
 from emotiw_cli.groups.train import Photos, groups_of, vectors_of
 
 
@@ -124,21 +137,59 @@ def evaluate_group(
     return GroupEvaluation(photos.names[chosen], labels, posteriors, faces, figures)
 
 
-def write_group_evaluation(folder: Path, evaluation: GroupEvaluation) -> None:
-    """Write ``predictions.csv``, a row per photo, and ``metrics.json`` into `folder`."""
-    make_folder(folder)
-    with landing_file(folder / "predictions.csv", "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path", "status", "label", *CLASSES, "emotion"])
-        for name, label, posterior, face in zip(
-            evaluation.names.tolist(),
-            evaluation.labels.tolist(),
-            evaluation.posteriors,
-            evaluation.with_faces.tolist(),
-            strict=True,
-        ):
-            shares = [f"{share:.6f}" for share in posterior]
-            answer = CLASSES[int(posterior.argmax())]
-            status = "ok" if face else "no_face"
-            writer.writerow([name, status, CLASSES[label], *shares, answer])
-    write_json(folder / "metrics.json", evaluation.figures)
+def write_group_evaluation(
+    folder: Path,
+    evaluation: GroupEvaluation,
+    bundle: GroupBundle,
+    features: Features,
+    parameters: Mapping[str, Any],
+) -> Artefact:
+    """Write ``predictions.csv``, a row per photo, and ``metrics.json`` into `folder`.
+
+    They take the place of an earlier evaluation.
+
+    Parameters
+    ----------
+    parameters : the options it was made with, for the manifest.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written. BusyError: if another run is writing it.
+    """
+    with exclusive(folder):
+        # An earlier evaluation's; killed from here on, the folder counts as half-written.
+        (folder / MANIFEST).unlink(missing_ok=True)
+        write_json(folder / METRICS, evaluation.figures)
+        with landing_file(folder / PREDICTIONS, "w") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["path", "status", "label", *CLASSES, "emotion"])
+            writer.writerows(_prediction_rows(evaluation))
+        made_by = {"kind": "file", "name": f"{bundle.folder.name}/{SPEC}"}
+        return write_manifest(
+            folder,
+            "evaluations",
+            parameters=parameters,
+            inputs=[
+                {**made_by, "digest": sha256(bundle.folder / SPEC)},
+                reference(features.artefact),
+            ],
+            outputs=[METRICS, PREDICTIONS],
+            counts=evaluation.figures["counts"],
+            metrics=evaluation.figures["all"],
+            seed=parameters.get("seed"),
+            licences=features.artefact.manifest.get("licences", []),
+        )
+
+
+def _prediction_rows(evaluation: GroupEvaluation) -> Iterator[list[str]]:
+    for name, label, posterior, face in zip(
+        evaluation.names.tolist(),
+        evaluation.labels.tolist(),
+        evaluation.posteriors,
+        evaluation.with_faces.tolist(),
+        strict=True,
+    ):
+        shares = [f"{share:.6f}" for share in posterior]
+        answer = CLASSES[int(posterior.argmax())]
+        yield [name, "ok" if face else "no_face", CLASSES[label], *shares, answer]

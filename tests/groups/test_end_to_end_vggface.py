@@ -77,7 +77,7 @@ def test_from_caffe_to_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(trained["trees"]) == members
     fused = emotiw("groups", "fuse", "gaf", "--name", "gaf", "--method", "paper")
     assert list(fused["weights"]) == members
-    told = emotiw("groups", "evaluate", "gaf", "gaf", "--split", "validation")
+    told = emotiw("evaluate", "gaf", "gaf", "--split", "validation")
     assert (told["all"]["images"], told["with_faces"]["images"]) == (7, 6)
     assert told["with_faces"]["accuracy"] == fused["with_faces"]["fused"]["accuracy"]
 
@@ -100,5 +100,5 @@ def test_from_caffe_to_a_bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     words = ("groups", "features", "gaf", "--vggface", theirs, "--workers", 1)
     assert "was begun with backbone vgg, not weights.safetensors" in emotiw(*words, code=4)
     emotiw(*words, "--name", "other")
-    words = ("groups", "evaluate", "gaf", "other", "--split", "validation")
+    words = ("evaluate", "gaf", "other", "--split", "validation")
     assert "was not made with the net vgg" in emotiw(*words, code=4)

@@ -29,6 +29,7 @@ from emotiw_cli.groups.fuse import make_group_bundle
 from emotiw_cli.groups.outputs import OUTPUTS, Outputs
 from emotiw_cli.groups.train import CURVE, ForestPlan, Photos, make_forests, paper_trees, vectors_of
 from emotiw_cli.inputs.preprocessing import Preprocessing
+from emotiw_cli.status.chain import OK, read_chain
 
 pytest.importorskip("sklearn")
 
@@ -201,7 +202,7 @@ def test_outputs_of_others_are_weighed_but_not_bundled(work: Path, tmp_path: Pat
     assert "leave --name out" in result.stderr
 
 
-def test_evaluate_measures_what_was_not_trained_on(work: Path, tmp_path: Path) -> None:
+def test_evaluate_measures_what_was_not_trained_on(work: Path) -> None:
     made = make_group_bundle(work, "measured", ["toy"], "equal")
     spec = verify_group_bundle(made.folder)
     forests = read_forests(made.folder / FORESTS)
@@ -220,8 +221,15 @@ def test_evaluate_measures_what_was_not_trained_on(work: Path, tmp_path: Path) -
     told = made.manifest["metrics"]["with_faces"]["fused"]["accuracy"]["value"]
     assert found.figures["with_faces"]["accuracy"]["value"] == pytest.approx(told)
     np.testing.assert_allclose(found.posteriors[~found.with_faces], [spec.fusion.prior] * 5)
-    write_group_evaluation(tmp_path / "out", found)
-    with open(tmp_path / "out" / "predictions.csv", encoding="utf-8") as file:
+    out = work / "evaluations" / "measured-on-toy"
+    write_group_evaluation(out, found, loaded, features, {"seed": 0})
+    node = read_chain(work)["evaluations/measured-on-toy"]
+    assert node.state == OK
+    assert node.made_from == (
+        "features/toy",
+        "bundles/measured",
+    )
+    with open(out / "predictions.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["status"] for row in rows].count("no_face") == 5
     with pytest.raises(InputError, match="no labelled photo of split 'test'"):
