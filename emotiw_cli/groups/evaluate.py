@@ -27,7 +27,7 @@ from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.evaluation.exposure import find_exposure
 from emotiw_cli.evaluation.write import METRICS, PREDICTIONS
 from emotiw_cli.groups.bundle import GroupBundle
-from emotiw_cli.groups.faces import READABLE, Groups
+from emotiw_cli.groups.faces import Groups
 from emotiw_cli.groups.features import Features
 from emotiw_cli.groups.figures import measure
 from emotiw_cli.groups.layout import CLASSES
@@ -96,8 +96,7 @@ def evaluate_group(
             f"faces for the group bundle; make it again with --vggface {net['name']}."
         )
     photos = Photos.of(features)
-    readable = np.isin(features.statuses, READABLE)
-    chosen = readable & (photos.labels >= 0)
+    chosen = photos.labels >= 0
     if split is not None:
         chosen &= photos.splits == split
     if not chosen.any():

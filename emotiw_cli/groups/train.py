@@ -42,6 +42,7 @@ from emotiw_cli.data.index import read_index
 from emotiw_cli.data.stage import clear, keep_to_plan, sweep
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.groups.faces import KIND as GROUPS
+from emotiw_cli.groups.faces import READABLE
 from emotiw_cli.groups.features import KIND as FEATURES
 from emotiw_cli.groups.features import Features
 from emotiw_cli.groups.figures import measure
@@ -219,7 +220,8 @@ class Photos:
 
     Attributes
     ----------
-    labels : (n,) int64, -1 for none. splits, names : (n,) str.
+    labels : (n,) int64, -1 for none and of a photo that could not be read.
+    splits, names : (n,) str.
     pooled : by member, (n, d) float32: what describes a photo; NaN without a face.
     landmarks : (k, 2278) float32, of all faces. photo : (k,) int: the photo each face is in.
     """
@@ -234,6 +236,7 @@ class Photos:
     @classmethod
     def of(cls, features: Features) -> Photos:
         """Those of a features artefact."""
+        readable = np.isin(features.statuses, READABLE)
         photo = features.read("faces/image").astype(np.int64)
         count = len(features.labels)
         faces = np.bincount(photo, minlength=count)[:, None]
@@ -242,7 +245,7 @@ class Photos:
         np.add.at(sums, photo, posterior)
         mean = np.divide(sums, faces, out=np.full(sums.shape, np.nan), where=faces > 0)
         return cls(
-            features.labels.astype(np.int64),
+            np.where(readable, features.labels, -1).astype(np.int64),
             features.splits,
             features.names,
             {

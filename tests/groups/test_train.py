@@ -141,6 +141,14 @@ def test_a_killed_run_goes_on_with_the_forest_it_was_growing(
     )
 
 
+def test_a_photo_that_cannot_be_read_is_not_measured_on(tmp_path: Path) -> None:
+    toy_features(tmp_path, unreadable=70)
+    made = make_forests(tmp_path, "toy", "toy", ForestPlan(trees=2))
+    assert made.manifest["counts"]["validation"] == 44
+    assert made.manifest["counts"]["validation_with_faces"] == 40
+    assert "validation/neutral/070.jpg" not in Outputs.read(made.folder / OUTPUTS).names
+
+
 def test_photos_of_one_split_are_refused(tmp_path: Path) -> None:
     toy_features(tmp_path, validation=0)
     with pytest.raises(InputError, match="in its split validation"):
