@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,22 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from emotiw_cli.artefact import (
-    MANIFEST,
-    Artefact,
-    check_fresh,
-    exclusive,
-    landing_file,
-    reference,
-    sha256,
-    write_json,
-    write_manifest,
-)
+from emotiw_cli.artefact import Artefact, check_fresh
 from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.evaluation.exposure import find_exposure
-from emotiw_cli.evaluation.write import METRICS, PREDICTIONS
+from emotiw_cli.evaluation.write import land_evaluation
 from emotiw_cli.groups.bundle import GroupBundle
 from emotiw_cli.groups.faces import Groups
 from emotiw_cli.groups.features import Features
@@ -33,6 +22,9 @@ from emotiw_cli.groups.figures import measure
 from emotiw_cli.groups.layout import CLASSES
 from emotiw_cli.groups.schema import SPEC
 from emotiw_cli.groups.train import Photos, groups_of, vectors_of
+
+COLUMNS = ("path", "status", "label", *CLASSES, "emotion")
+"""Of ``predictions.csv``."""
 
 
 @dataclass(frozen=True)
@@ -145,40 +137,18 @@ def write_group_evaluation(
 ) -> Artefact:
     """Write ``predictions.csv``, a row per photo, and ``metrics.json`` into `folder`.
 
-    They take the place of an earlier evaluation.
-
-    Parameters
-    ----------
-    parameters : the options it was made with, for the manifest.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written. BusyError: if another run is writing it.
+    `parameters` are the options it was made with; see :func:`land_evaluation`, which also names
+    what is raised.
     """
-    with exclusive(folder):
-        # An earlier evaluation's; killed from here on, the folder counts as half-written.
-        (folder / MANIFEST).unlink(missing_ok=True)
-        write_json(folder / METRICS, evaluation.figures)
-        with landing_file(folder / PREDICTIONS, "w") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["path", "status", "label", *CLASSES, "emotion"])
-            writer.writerows(_prediction_rows(evaluation))
-        made_by = {"kind": "file", "name": f"{bundle.folder.name}/{SPEC}"}
-        return write_manifest(
-            folder,
-            "evaluations",
-            parameters=parameters,
-            inputs=[
-                {**made_by, "digest": sha256(bundle.folder / SPEC)},
-                reference(features.artefact),
-            ],
-            outputs=[METRICS, PREDICTIONS],
-            counts=evaluation.figures["counts"],
-            metrics=evaluation.figures["all"],
-            seed=parameters.get("seed"),
-            licences=features.artefact.manifest.get("licences", []),
-        )
+    return land_evaluation(
+        folder,
+        evaluation.figures,
+        (COLUMNS, *_prediction_rows(evaluation)),
+        bundle=bundle.folder / SPEC,
+        data=features.artefact,
+        metrics=evaluation.figures["all"],
+        parameters=parameters,
+    )
 
 
 def _prediction_rows(evaluation: GroupEvaluation) -> Iterator[list[str]]:

@@ -16,7 +16,6 @@ that a killed run loses the one in hand.
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +50,7 @@ from emotiw_cli.groups.forests import (
     FORESTS,
     LANDMARKS,
     POSTERIOR,
+    packed,
     part_of,
     read_forests,
     write_forests,
@@ -302,12 +302,10 @@ def _curve(
     for member, forest in forests.items():
         for trees in sorted({t for t in CURVE_TREES if t < forest.trees} | {forest.trees}):
             less = forest.first(trees)
-            packed = io.BytesIO()
-            np.savez_compressed(packed, allow_pickle=False, **less.arrays())
             right = vectors_of(photos, member, less, held).argmax(axis=1) == labels
             yield {
                 "member": member,
                 "trees": trees,
-                "bytes": len(packed.getvalue()),
+                "bytes": len(packed({member: less})),
                 "accuracy": f"{right.mean():.4f}",
             }
