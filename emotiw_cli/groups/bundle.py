@@ -27,7 +27,7 @@ from emotiw_cli.groups.schema import DIGEST, SCENE_FILE, SPEC, GroupSpec
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
 SHIPPED: dict[str, str] = {
-    "groups-1": "1d1212a4710458292f4acd02cae73540219f888dc0517cd6acce43caccfdd4e7",
+    "groups-1": "4fb41ffa3a576483168b9ecdc9cfdb9685dedbc7fe3c504690bca73213cb02ed",
 }
 """Group bundles that come with the package: name → SHA-256 of its ``groups.json``."""
 
