@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from small_vgg import STAGES, WIDTH, shrink_vgg16
 
-from emotiw_cli.errors import ArtefactError, InputError
+from emotiw_cli.errors import InputError
 from emotiw_cli.groups.embedding import Embedding
 from emotiw_cli.groups.vggface import KEYS, export_vggface
 from emotiw_cli.nets.vgg16 import Vgg16
@@ -69,8 +69,3 @@ def test_weights_of_another_net_are_refused(net: Vgg16, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"other\.safetensors does not fit this net"):
         export_vggface(find_initial(str(path), tmp_path), tmp_path / "net.onnx")
     assert not (tmp_path / "net.onnx").exists()
-
-
-def test_what_is_no_net_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match="is no net that embeds faces"):
-        Embedding(b"torn", tmp_path / "embedding.onnx")
