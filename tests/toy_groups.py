@@ -16,9 +16,17 @@ from emotiw_cli.groups.layout import CLASSES
 
 
 def toy_features(
-    work: Path, name: str = "toy", *, train: int = 60, validation: int = 45, seed: int = 0
+    work: Path,
+    name: str = "toy",
+    *,
+    train: int = 60,
+    validation: int = 45,
+    unreadable: int = -1,
+    seed: int = 0,
 ) -> Artefact:
-    """Write the index of groups and their features: classes in turn, every tenth photo empty."""
+    """Write the index of groups and their features: classes in turn, every tenth photo empty; the
+    photo with the number `unreadable` is torn.
+    """
     generator = np.random.default_rng(seed)
     count = train + validation
     labels = np.arange(count) % 3
@@ -36,7 +44,7 @@ def toy_features(
         FaceRow(
             number,
             f"{split}/{CLASSES[label]}/{number:03d}.jpg",
-            status="ok" if there else "no_face",
+            status="ok" if there else "unreadable" if number == unreadable else "no_face",
             split=split,
             label=CLASSES[label],
             faces=int(there),
@@ -77,9 +85,13 @@ def toy_features(
         parameters={
             "bundle": "tiny",
             "backbone": "tiny",
+            "embedding": None,
             "keys": {"net": 6},
         },
-        inputs=[reference(made_from), {"kind": "file", "name": "tiny", "digest": "0" * 64}],
+        inputs=[
+            reference(made_from),
+            {"kind": "file", "name": "tiny/bundle.json", "digest": "0" * 64},
+        ],
         outputs=[FILE],
         licences=["toy data, free"],
     )

@@ -1,4 +1,4 @@
-"""The sub-verbs of ``emotiw groups`` that make photos of single faces, train, and fuse."""
+"""The sub-verbs of ``emotiw groups`` that compose, train and fuse; `evaluate` of group bundles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from emotiw_cli.errors import MissingDependencyError, OutputError
+from emotiw_cli.errors import MissingDependencyError
 
 PRESETS: Mapping[str, tuple[int | None, int]] = {"paper": (None, 1), "small": (100, 5)}
 """Trees and least leaf; None: the published numbers."""
@@ -40,13 +40,13 @@ def compose(
     The rule of the label: happy counts 1, neutral and surprise 0, angry, disgust, fear and sad -1;
     a face is the mean over its votes and a group the mean over its faces. From a third upwards it
     is positive, from minus a third downwards negative.
+
+    Killed or interrupted, the same command goes on from there, with the photos it would have made.
     """
     from emotiw_cli.commands._console import print_json, progress, table
     from emotiw_cli.data.faces import Faces
     from emotiw_cli.groups.composites import make_composites
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(f"{out} is there and not empty; choose another folder with --out.")
     read = Faces.open(work, faces)
     with progress("photos", count, quiet=as_json) as bar:
         made = make_composites(
@@ -125,7 +125,7 @@ def train(
     forests writes WORK/forests/NAME: one-vs-rest random forests, one for each embedding, one on the
     mean of the faces' posteriors and one on landmarks that sees a face at a time, as arrays that
     run without scikit-learn; what they say of the validation photos; and curve.csv, their
-    accuracy and size by the number of trees. A run that was killed begins again.
+    accuracy and size by the number of trees. A killed run goes on with the forest it was growing.
 
     scene writes WORK/scenes/NAME: a net with a layer of 256 ReLU and three logits, trained by the
     published recipe, and what it says of the validation photos. A killed run goes on after its last
@@ -295,49 +295,30 @@ def fuse(
     table("Fused", lines)
 
 
-def evaluate(
-    bundle: Annotated[
-        str, typer.Argument(help="A group bundle: default, a name in the workspace, or its folder.")
-    ],
-    features: Annotated[
-        str, typer.Argument(help="Features of labelled photos, as `groups features` wrote them.")
-    ],
-    split: Annotated[
-        str | None,
-        typer.Option("--split", help="Measure on this split alone, such as validation or test."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="Folder for the report.",
-            show_default="WORK/evaluations/BUNDLE-on-FEATURES[-SPLIT]",
-        ),
-    ] = None,
-    allow_seen: Annotated[
-        bool, typer.Option("--allow-seen", help="Measure even on photos that were trained on.")
-    ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+def evaluate_groups(
+    bundle: str,
+    features: str,
+    work: Path,
+    *,
+    split: str | None,
+    out: Path | None,
+    allow_seen: bool,
+    seed: int,
+    as_json: bool,
 ) -> None:
-    """Measure a group bundle on labelled group photos.
-
-    Writes metrics.json and predictions.csv, one row per photo. Figures are of the photos with a
-    face and of all; one without a face is answered by the whole image, or by the mix of the labels
-    the bundle learned from. Photos that were trained on are refused (exit code 5).
-    """
+    """What `evaluate` does with a group bundle: measure, write, print."""
     from emotiw_cli.commands._console import print_json, table
     from emotiw_cli.groups.bundle import load_group_bundle
     from emotiw_cli.groups.evaluate import evaluate_group, write_group_evaluation
     from emotiw_cli.groups.features import Features
 
-    loaded = load_group_bundle(bundle, work=work)
     read = Features.open(work, features)
+    loaded = load_group_bundle(bundle, work=work)
     found = evaluate_group(loaded, read, work, split=split, allow_seen=allow_seen, seed=seed)
     parts = [f"{loaded.folder.name}-on-{features}", *([split] if split else [])]
     folder = out or work / "evaluations" / "-".join(parts)
-    write_group_evaluation(folder, found)
+    parameters = {"split": split, "allow_seen": allow_seen, "seed": seed}
+    write_group_evaluation(folder, found, loaded, read, parameters)
     figures = found.figures
     if as_json:
         print_json({"report": str(folder), **figures})

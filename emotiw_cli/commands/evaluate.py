@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from emotiw_cli.commands._group_models import evaluate_groups
+
 
 def evaluate_command(
     bundle: Annotated[
@@ -15,7 +17,10 @@ def evaluate_command(
     ],
     data: Annotated[
         str,
-        typer.Argument(help="Faces in the workspace by name, or a path to a set, aligned first."),
+        typer.Argument(
+            help="Faces in the workspace by name, or a path to a set, aligned first; for a group "
+            "bundle features, as `groups features` wrote them."
+        ),
     ],
     split: Annotated[
         str | None,
@@ -57,6 +62,9 @@ def evaluate_command(
 
     Pictures and subjects that members were trained on are refused (exit code 5). Pictures they
     were chosen on are measured, and the report says so.
+
+    Of a group bundle the figures are of the photos with a face, and of all: one without is answered
+    by the whole image, or by the mix of the labels the bundle learned from; no report.html.
     """
     from emotiw_cli import processors
     from emotiw_cli.bundle.load import load_bundle
@@ -64,7 +72,22 @@ def evaluate_command(
     from emotiw_cli.evaluation.evaluate import evaluate
     from emotiw_cli.evaluation.source import find_faces
     from emotiw_cli.evaluation.write import REPORT, write_evaluation
+    from emotiw_cli.groups.bundle import names_group_bundle
 
+    if names_group_bundle(bundle, work):
+        if not detect:
+            raise typer.BadParameter("--no-detect is for bundles of faces, not of groups.")
+        evaluate_groups(
+            bundle,
+            data,
+            work,
+            split=split,
+            out=out,
+            allow_seen=allow_seen,
+            seed=seed,
+            as_json=as_json,
+        )
+        return
     workers = workers or processors.available()
     loaded = load_bundle(bundle, work=work, threads=workers)
     with progress("aligning", quiet=as_json) as bar:

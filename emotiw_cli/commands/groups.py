@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from emotiw_cli.commands._group_models import compose, evaluate, fuse, train
+from emotiw_cli.commands._group_models import compose, fuse, train
 
 Detector = Literal["hog-haar", "hog", "yunet"]
 
@@ -17,7 +17,8 @@ def groups_command() -> None:
 
     `faces` finds and stores every face of every picture, `features` describes them, `train` learns
     from labelled ones, `fuse` weighs what was trained and writes a group bundle, which
-    `emotiw predict --group` uses. `compose` makes photos to train on of single faces.
+    `emotiw predict --group` uses and `emotiw evaluate` measures. `compose` makes photos to train on
+    of single faces.
     """
 
 
@@ -132,8 +133,8 @@ def features(
         typer.Option(
             "--vggface",
             metavar="MODEL|FILE",
-            help="Embed with VGGFace instead: a model of the workspace or a safetensors file with "
-            "the weights of a VGG16; needs torch.",
+            help="Embed with VGGFace instead: a model of the workspace, from `weights import`, or "
+            "a safetensors file with the weights of a VGG16; needs torch.",
         ),
     ] = None,
     workers: Annotated[
@@ -152,7 +153,8 @@ def features(
     over the largest of them. A picture without a face has a row, and no embedding.
 
     The embeddings are what the members of the bundle see of an aligned face. With --vggface they
-    are the paper's: the last maps averaged and fc7 before its ReLU, in BGR and in RGB.
+    are the paper's: the last maps averaged and fc7 before its ReLU, in BGR and in RGB; the net
+    lies beside the features then (540 MB), for `groups fuse` to put into its bundle.
 
     Killed or interrupted, the same command goes on from there.
     """
@@ -197,5 +199,4 @@ SUB_VERBS = {
     "features": features,
     "train": train,
     "fuse": fuse,
-    "evaluate": evaluate,
 }

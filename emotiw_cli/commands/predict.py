@@ -130,6 +130,7 @@ def predict_command(
     130 if interrupted.
     """
     from emotiw_cli import processors
+    from emotiw_cli.bundle.load import DEFAULT
     from emotiw_cli.bundle.pictures import find_pictures
     from emotiw_cli.bundle.predict import predict_paths
     from emotiw_cli.bundle.result import STANDARD_OUTPUT, csv_file, json_file
@@ -199,6 +200,11 @@ def predict_command(
                 terminal=terminal,
             )
         return
+    if bundle != DEFAULT:
+        from emotiw_cli.groups.bundle import names_group_bundle
+
+        if names_group_bundle(bundle, work):
+            raise typer.BadParameter(f"{bundle} reads photos of groups; add --group.")
     predictions = predict_paths(
         entries,
         bundle,

@@ -1,4 +1,4 @@
-"""What stages that work shard by shard share: the plan they keep to, and a clean start."""
+"""What stages that work part by part share: the plan they keep to, and a clean start."""
 
 from __future__ import annotations
 
@@ -16,8 +16,16 @@ from emotiw_cli.errors import ArtefactError
 PLAN = "plan.json"
 
 
-def keep_to_plan(folder: Path, plan: Mapping[str, Any]) -> None:
+def keep_to_plan(
+    folder: Path,
+    plan: Mapping[str, Any],
+    remedy: str = "choose another --name, or start again with --overwrite",
+) -> None:
     """Write down what is being made; refuse to go on with anything else under the same name.
+
+    Parameters
+    ----------
+    remedy : what to do about a refusal.
 
     Raises
     ------
@@ -34,13 +42,13 @@ def keep_to_plan(folder: Path, plan: Mapping[str, Any]) -> None:
         if name in before and before[name] != plan[name]:
             raise ArtefactError(
                 f"{folder} was begun with {name.replace('_', ' ')} {_short(before[name])}, not "
-                f"{_short(plan[name])}; choose another --name, or start again with --overwrite."
+                f"{_short(plan[name])}; {remedy}."
             )
 
 
 def clear(folder: Path) -> None:
-    """Remove an artefact made by shards, its manifest first, so that it is never half whole."""
-    for pattern in (MANIFEST, PLAN, "index.csv", "shard-*", ".*.part"):
+    """Remove an artefact made part by part, its manifest first, so that it is never half whole."""
+    for pattern in (MANIFEST, PLAN, "index.csv", "shard-*", "part-*", ".*.part"):
         for path in folder.glob(pattern):
             path.unlink()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,31 +50,65 @@ def write_evaluation(
     OutputError
         If the folder cannot be written. BusyError: if another run is writing it.
     """
+    return land_evaluation(
+        folder,
+        evaluation.figures,
+        (COLUMNS, *prediction_rows(evaluation)),
+        bundle=bundle.folder / SPEC,
+        data=faces.artefact,
+        metrics=evaluation.figures["found"],
+        parameters=parameters,
+        report=render_report(evaluation, bundle.spec, faces),
+    )
+
+
+def land_evaluation(
+    folder: Path,
+    figures: Mapping[str, Any],
+    predictions: Iterable[Iterable[Any]],
+    *,
+    bundle: Path,
+    data: Artefact,
+    metrics: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    report: str | None = None,
+) -> Artefact:
+    """Write what was measured into `folder`, in place of an earlier evaluation.
+
+    Parameters
+    ----------
+    figures : for ``metrics.json``, with ``counts``. metrics : those of them for the manifest.
+    predictions : the lines of ``predictions.csv``.
+    bundle : the specification of what was measured. data : what it was measured on.
+    parameters : the options it was made with. report : ``report.html``, if there is one.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written. BusyError: if another run is writing it.
+    """
+    outputs = [METRICS, PREDICTIONS]
     with exclusive(folder):
         # An earlier evaluation's; killed from here on, the folder counts as half-written.
         (folder / MANIFEST).unlink(missing_ok=True)
-        write_json(folder / METRICS, evaluation.figures)
+        write_json(folder / METRICS, figures)
         with landing_file(folder / PREDICTIONS, "w") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            writer.writerows(prediction_rows(evaluation))
-        report = render_report(evaluation, bundle.spec, faces)
-        with landing_file(folder / REPORT, "w") as file:
-            file.write(report)
-        made_by = {"kind": "file", "name": f"{bundle.folder.name}/{SPEC}"}
+            csv.writer(file, lineterminator="\n").writerows(predictions)
+        if report is not None:
+            with landing_file(folder / REPORT, "w") as file:
+                file.write(report)
+            outputs.append(REPORT)
+        made_by = {"kind": "file", "name": f"{bundle.parent.name}/{bundle.name}"}
         return write_manifest(
             folder,
             "evaluations",
             parameters=parameters,
-            inputs=[
-                {**made_by, "digest": sha256(bundle.folder / SPEC)},
-                reference(faces.artefact),
-            ],
-            outputs=[METRICS, PREDICTIONS, REPORT],
-            counts=evaluation.figures["counts"],
-            metrics=evaluation.figures["found"],
+            inputs=[{**made_by, "digest": sha256(bundle)}, reference(data)],
+            outputs=outputs,
+            counts=figures["counts"],
+            metrics=metrics,
             seed=parameters.get("seed"),
-            licences=faces.artefact.manifest.get("licences", []),
+            licences=data.manifest.get("licences", []),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.verified import check, read_verified
 from emotiw_cli.errors import ArtefactError, TamperedError
-from emotiw_cli.groups.describe import over_faces
+from emotiw_cli.groups.crowds import means, medians, sums
+from emotiw_cli.groups.describe import embed_faces
+from emotiw_cli.groups.embedding import EMBEDDING, Embedding
 from emotiw_cli.groups.forest import Forest
 from emotiw_cli.groups.forests import FORESTS, LANDMARKS, POSTERIOR, read_forests
 from emotiw_cli.groups.landmarks import distances
@@ -25,7 +27,7 @@ from emotiw_cli.groups.schema import DIGEST, SCENE_FILE, SPEC, GroupSpec
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
 SHIPPED: dict[str, str] = {
-    "groups-1": "1d1212a4710458292f4acd02cae73540219f888dc0517cd6acce43caccfdd4e7",
+    "groups-1": "4fb41ffa3a576483168b9ecdc9cfdb9685dedbc7fe3c504690bca73213cb02ed",
 }
 """Group bundles that come with the package: name → SHA-256 of its ``groups.json``."""
 
@@ -67,6 +69,7 @@ class GroupBundle:
     faces : the bundle that describes the faces.
     forests : of the members that read faces.
     scene : reads a whole picture, or None.
+    embedding : embeds faces in place of the bundle of faces, or None.
     """
 
     def __init__(
@@ -76,68 +79,46 @@ class GroupBundle:
         faces: Bundle,
         forests: Mapping[str, Forest],
         scene: Scene | None = None,
+        embedding: Embedding | None = None,
     ) -> None:
         self.folder, self.spec, self.faces = folder, spec, faces
-        self.forests, self.scene = forests, scene
+        self.forests, self.scene, self.embedding = forests, scene, embedding
 
     def read(
-        self, aligned: Sequence[np.ndarray], points: np.ndarray, scene: np.ndarray
+        self, crops: np.ndarray, aligned: np.ndarray, points: np.ndarray, scene: np.ndarray
     ) -> GroupReading:
         """Read one photo.
 
         Parameters
         ----------
-        aligned : n faces as ``faces.spec`` wants them. points : (n, 68, 2) float, in any pixels.
+        crops : (n, 224, 224, 3) uint8 RGB. aligned : n faces as ``faces.spec`` wants them.
+        points : (n, 68, 2) float, in any pixels.
         scene : (H, W, 3) uint8 RGB, the whole picture.
         """
-        emotions, embeddings = self.faces.embed(list(aligned))
-        described = {**embeddings, POSTERIOR: emotions}
-        landmarks = distances(points)
-        count = len(aligned)
-        everyone = np.arange(count)
-        crowds = [everyone, *([number] for number in everyone)]
-        crowds += [np.delete(everyone, number) for number in everyone] if count > 1 else []
-        vectors = self._vectors(described, landmarks, [np.asarray(c, int) for c in crowds], scene)
-        posteriors = self.spec.fusion.posteriors(vectors)
-        answer = int(posteriors[0].argmax())
-        without = posteriors[1 + count :, answer]
-        if count == 1:  # without it nobody is there
-            without = self.spec.fusion.posteriors(
-                self._vectors(described, landmarks, [everyone[:0]], scene)
-            )[:, answer]
-        return GroupReading(
-            posteriors[0], posteriors[1 : 1 + count], posteriors[0, answer] - without, emotions
-        )
+        emotions, embeddings = embed_faces(crops, aligned, self.faces, self.embedding)
+        vectors = self._vectors({**embeddings, POSTERIOR: emotions}, distances(points), scene)
+        together, *rest = self.spec.fusion.posteriors(vectors)
+        alone, without = np.array(rest).reshape(2, len(aligned), len(CLASSES))
+        answer = int(together.argmax())
+        return GroupReading(together, alone, together[answer] - without[:, answer], emotions)
 
     def _vectors(
-        self,
-        described: Mapping[str, np.ndarray],
-        landmarks: np.ndarray,
-        crowds: Sequence[np.ndarray],
-        scene: np.ndarray,
+        self, described: Mapping[str, np.ndarray], landmarks: np.ndarray, scene: np.ndarray
     ) -> np.ndarray:
-        """Members' vectors of some sets of the photo's faces: (m, k, 3), NaN for no faces."""
-        found = np.full((len(self.spec.members), len(crowds), len(CLASSES)), np.nan)
+        """Members' vectors of the faces together, each alone, and all but each: (m, 1 + 2n, 3),
+        NaN for no faces.
+        """
+        found = np.full((len(self.spec.members), 1 + 2 * len(landmarks), len(CLASSES)), np.nan)
         for place, member in enumerate(self.spec.members):
             if self.spec.fusion.parts[place] == "scene":
                 if self.scene is not None:
                     found[place] = self.scene(scene)
             elif member == LANDMARKS:
-                each = self.forests[member].posteriors(landmarks)
-                sums = [each[crowd].sum(axis=0) if len(crowd) else np.nan for crowd in crowds]
-                found[place] = np.array([np.broadcast_to(row, len(CLASSES)) for row in sums])
+                found[place] = sums(self.forests[member].posteriors(landmarks))
             else:
-                pool = mean_over_faces if member == POSTERIOR else over_faces
-                rows = np.stack([pool(described[member][crowd]) for crowd in crowds])
-                found[place] = self.forests[member].posteriors(rows)
+                pool = means if member == POSTERIOR else medians
+                found[place] = self.forests[member].posteriors(pool(described[member]))
         return found
-
-
-def mean_over_faces(values: np.ndarray) -> np.ndarray:
-    """The mean over faces: (n, d) → (d,) float32; NaN where n is 0."""
-    if len(values) == 0:
-        return np.full(values.shape[1], np.nan, np.float32)
-    return values.mean(axis=0).astype(np.float32)
 
 
 def load_group_bundle(
@@ -174,10 +155,12 @@ def load_group_bundle(
                 f"{folder / FORESTS} lacks the forest {member}; make the bundle again with "
                 "`emotiw groups fuse`."
             )
-    scene = None
+    scene = embedding = None
     if spec.scene is not None:
         scene = open_scene(contents[SCENE_FILE], folder / SCENE_FILE, spec.scene)
-    return GroupBundle(folder, spec, load_bundle(at, work=work), forests, scene)
+    if spec.embedding is not None:
+        embedding = Embedding(contents.pop(EMBEDDING), folder / EMBEDDING)
+    return GroupBundle(folder, spec, load_bundle(at, work=work), forests, scene, embedding)
 
 
 def find_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Path:
@@ -196,6 +179,12 @@ def find_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Pa
         f"there is no group bundle {text!r} ({known}); give a name, a bundle's folder, or make one "
         "with `emotiw groups fuse`."
     )
+
+
+def names_group_bundle(name_or_path: str | Path, work: Path = Path("work")) -> bool:
+    """Whether a name or folder, other than ``default``, is that of a group bundle."""
+    places = (work / "bundles" / str(name_or_path), Path(name_or_path))
+    return str(name_or_path) in SHIPPED or any(map(is_group_bundle, places))
 
 
 def is_group_bundle(folder: Path) -> bool:
@@ -229,7 +218,12 @@ def _verified(folder: Path) -> tuple[GroupSpec, dict[str, bytes]]:
         if name != Path(name).name or name in ("", ".", ".."):
             raise ArtefactError(f"{folder / SPEC} names the file {name!r} outside the bundle.")
         contents[name] = read_verified(folder / name, digest)
-    if FORESTS not in contents or (spec.scene is not None and SCENE_FILE not in contents):
+    needed = {
+        FORESTS: True,
+        SCENE_FILE: spec.scene is not None,
+        EMBEDDING: spec.embedding is not None,
+    }
+    if any(name not in contents for name, wanted in needed.items() if wanted):
         raise ArtefactError(f"{folder / SPEC} lacks a file of a member; make the bundle again.")
     return spec, contents
 

@@ -14,15 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from emotiw_cli.artefact import landing_file, make_folder
+from emotiw_cli.artefact import exclusive, landing_file, make_folder, read_json, write_json
 from emotiw_cli.data.faces import Faces
+from emotiw_cli.data.stage import PLAN, keep_to_plan, sweep
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import InputError
+from emotiw_cli.errors import InputError, OutputError
 from emotiw_cli.groups.layout import CLASSES
 
 VALENCE: Mapping[str, float] = {
@@ -37,6 +39,8 @@ SIZE = (640, 480)
 
 WIDEST, NARROWEST = 170, 64
 """Of a face, in pixels, as far as its neighbours leave room."""
+PROGRESS = "progress.json"
+"""How many photos are there, and the state of the generator that draws the next."""
 _TURN = 12.0
 _TRIES = 200
 
@@ -115,23 +119,66 @@ def make_composites(
     split: str = "validation",
     held_out: float = 1 / 3,
     seed: int = 0,
-    advance: Callable[[], None] = lambda: None,
+    advance: Callable[[int], None] = lambda photos: None,
 ) -> dict[str, int]:
     """Write composites as ``folder/{train,val}/{negative,neutral,positive}/NUMBER.jpg``.
 
-    A face is in one of the two splits, with all its equals: its picture's digest decides.
+    A face is in one of the two splits, with all its equals: its picture's digest decides. A killed
+    run goes on after the last photo that landed, and draws what it would have drawn.
 
     Parameters
     ----------
     faces : of a set labelled with emotions.
+    folder : new or empty, or begun by this function with the same faces and options.
     count : photos in all. held_out : share of the photos, and of the faces, for ``val``.
     split : of the set, whose faces are taken.
-    advance : is called after each photo.
+    advance : is called with the number of photos that are there, then with 1 after each.
 
     Returns
     -------
-    Photos and faces of each split.
+    Photos and faces of each split, and the photos drawn in this run.
+
+    Raises
+    ------
+    InputError
+        If there are no labelled faces, or they cannot make up groups of every label.
+    ArtefactError
+        If `folder` was begun with other faces or options.
+    OutputError
+        If `folder` holds something else, or cannot be written.
     """
+    if folder.exists() and not (folder / PLAN).exists():
+        begun = folder.is_dir() and {path.name for path in folder.iterdir()} <= {".lock"}
+        if not begun:
+            raise OutputError(f"{folder} is there and not empty; choose another folder with --out.")
+    generator = np.random.default_rng(seed)
+    plan, counts = _plan(faces, count, split, held_out, generator)
+    with exclusive(folder):
+        told: dict[str, Any] = {"count": count, "split": split, "held_out": held_out, "seed": seed}
+        told["faces"] = faces.artefact.digest
+        keep_to_plan(folder, told, "choose another folder with --out")
+        sweep(folder, [PROGRESS])
+        paths = [
+            folder / composite.split / CLASSES[composite.label] / f"{number:05d}.jpg"
+            for number, composite in enumerate(plan)
+        ]
+        there = _resume(folder, paths, generator)
+        advance(there)
+        for number in range(there, len(plan)):
+            picture = draw_group([faces.face(row) for row in plan[number].rows], generator)
+            sweep(make_folder(paths[number].parent), [paths[number].name])
+            with landing_file(paths[number]) as file:
+                Image.fromarray(picture).save(file, "JPEG", quality=92)
+            state = generator.bit_generator.state
+            write_json(folder / PROGRESS, {"photos": number + 1, "generator": state})
+            advance(1)
+    return {**counts, "drawn": len(plan) - there}
+
+
+def _plan(
+    faces: Faces, count: int, split: str, held_out: float, generator: np.random.Generator
+) -> tuple[list[Composite], dict[str, int]]:
+    """Which faces make up which photos, and how many of both there are in each split."""
     known = [
         (row, target)
         for row in faces.select(split)
@@ -142,7 +189,6 @@ def make_composites(
     rows = np.array([row for row, _ in known])
     valence = valences(np.stack([target for _, target in known]))
     digests = np.array([int(faces.rows[row].pixels or "0", 16) % 9973 / 9973 for row in rows])
-    generator = np.random.default_rng(seed)
     plan: list[Composite] = []
     counts: dict[str, int] = {}
     for name, own, share in (
@@ -152,13 +198,19 @@ def make_composites(
         part = plan_composites(valence[own], rows[own], name, round(share * count), generator)
         plan += part
         counts |= {f"{name} photos": len(part), f"{name} faces": int(own.sum())}
-    for number, composite in enumerate(plan):
-        picture = draw_group([faces.face(row) for row in composite.rows], generator)
-        place = make_folder(folder / composite.split / CLASSES[composite.label])
-        with landing_file(place / f"{number:05d}.jpg") as file:
-            Image.fromarray(picture).save(file, "JPEG", quality=92)
-        advance()
-    return counts
+    return plan, counts
+
+
+def _resume(folder: Path, paths: Sequence[Path], generator: np.random.Generator) -> int:
+    """How many photos need not be drawn; sets `generator` to draw the next."""
+    if not (folder / PROGRESS).is_file():
+        return 0
+    progress = read_json(folder / PROGRESS)
+    there = int(progress["photos"])
+    if not all(path.is_file() for path in paths[:there]):
+        return 0
+    generator.bit_generator.state = progress["generator"]
+    return there
 
 
 def draw_group(faces: Sequence[np.ndarray], generator: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,7 @@ from emotiw_cli.groups.landmarks import PAIRS, distances
 
 if TYPE_CHECKING:
     from emotiw_cli.bundle.runtime import Bundle
-    from emotiw_cli.groups.vggface import VggFace
+    from emotiw_cli.groups.embedding import Embedding
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Description:
     Attributes
     ----------
     embedding : by key, (d,) float32: the median over the faces, number by number; NaN without a
-        face. Keys are the bundle's members, or VGGFace's passes and layers.
+        face. Keys are the bundle's members, or the names that another net has for its own.
     posterior : (n, 7) float32, of the seven emotions.
     landmarks : (n, 2278) float32, see :func:`emotiw_cli.groups.landmarks.distances`.
     """
@@ -39,30 +39,46 @@ def describe(
     aligned: np.ndarray,
     points: np.ndarray,
     bundle: Bundle,
-    vggface: VggFace | None = None,
+    embedding: Embedding | None = None,
 ) -> Description:
     """Describe the faces of one photo.
 
     Parameters
     ----------
     crops, aligned, points : of n faces, perhaps none; see :mod:`emotiw_cli.groups.faces`.
-    bundle : gives the posteriors and, without `vggface`, the embeddings: its members' features.
-    vggface : gives the embeddings instead.
+    bundle, embedding : see :func:`embed_faces`, which also names what is raised.
+    """
+    posteriors, embeddings = embed_faces(crops, aligned, bundle, embedding)
+    return Description(
+        {key: over_faces(values) for key, values in embeddings.items()},
+        posteriors.astype(np.float32).reshape(-1, len(EMOTIONS)),
+        distances(points).reshape(-1, PAIRS),
+    )
+
+
+def embed_faces(
+    crops: np.ndarray, aligned: np.ndarray, bundle: Bundle, embedding: Embedding | None
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What n faces, perhaps none, look like to the nets.
+
+    Parameters
+    ----------
+    bundle : gives the posteriors and, without `embedding`, the embeddings: its members' features.
+    embedding : a net that gives the embeddings instead.
+
+    Returns
+    -------
+    posteriors : (n, 7) float64, of the seven emotions.
+    embeddings : by key, (n, d) float32.
 
     Raises
     ------
     ArtefactError
         If the bundle's members give no features.
     """
-    if vggface is None:
-        posteriors, features = bundle.embed(list(aligned))
-    else:
-        posteriors, features = bundle.posteriors(list(aligned)), vggface.embed(crops)
-    return Description(
-        {key: over_faces(values) for key, values in features.items()},
-        posteriors.astype(np.float32).reshape(-1, len(EMOTIONS)),
-        distances(points).reshape(-1, PAIRS),
-    )
+    if embedding is None:
+        return bundle.embed(list(aligned))
+    return bundle.posteriors(list(aligned)), embedding.embed(crops)
 
 
 def over_faces(values: np.ndarray) -> np.ndarray:

@@ -1,25 +1,30 @@
-"""Measure a group bundle on labelled features: the stage `groups evaluate`."""
+"""Measure a group bundle on labelled features: what `evaluate` does with one."""
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emotiw_cli.artefact import check_fresh, landing_file, make_folder, write_json
+from emotiw_cli.artefact import Artefact, check_fresh
 from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.evaluation.exposure import find_exposure
+from emotiw_cli.evaluation.write import land_evaluation
 from emotiw_cli.groups.bundle import GroupBundle
-from emotiw_cli.groups.faces import READABLE, Groups
+from emotiw_cli.groups.faces import Groups
 from emotiw_cli.groups.features import Features
 from emotiw_cli.groups.figures import measure
 from emotiw_cli.groups.layout import CLASSES
+from emotiw_cli.groups.schema import SPEC
 from emotiw_cli.groups.train import Photos, groups_of, vectors_of
+
+COLUMNS = ("path", "status", "label", *CLASSES, "emotion")
+"""Of ``predictions.csv``."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,8 @@ def evaluate_group(
     Raises
     ------
     ArtefactError
-        If the features are stale, or of another bundle of faces than the group bundle reads.
+        If the features are stale, or of another bundle of faces, or another net, than those the
+        group bundle reads faces with.
     InputError
         If no photo of the split has a label.
     LeakError
@@ -75,9 +81,14 @@ def evaluate_group(
             f"{features.artefact.folder} was not made with {bundle.spec.faces}, which the group "
             f"bundle reads faces with; make it again with --bundle {bundle.spec.faces}."
         )
+    net = bundle.spec.embedding
+    if net is not None and net["digest"] not in digests:
+        raise ArtefactError(
+            f"{features.artefact.folder} was not made with the net {net['name']}, which embeds the "
+            f"faces for the group bundle; make it again with --vggface {net['name']}."
+        )
     photos = Photos.of(features)
-    readable = np.isin(features.statuses, READABLE)
-    chosen = readable & (photos.labels >= 0)
+    chosen = photos.labels >= 0
     if split is not None:
         chosen &= photos.splits == split
     if not chosen.any():
@@ -117,21 +128,37 @@ def evaluate_group(
     return GroupEvaluation(photos.names[chosen], labels, posteriors, faces, figures)
 
 
-def write_group_evaluation(folder: Path, evaluation: GroupEvaluation) -> None:
-    """Write ``predictions.csv``, a row per photo, and ``metrics.json`` into `folder`."""
-    make_folder(folder)
-    with landing_file(folder / "predictions.csv", "w") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["path", "status", "label", *CLASSES, "emotion"])
-        for name, label, posterior, face in zip(
-            evaluation.names.tolist(),
-            evaluation.labels.tolist(),
-            evaluation.posteriors,
-            evaluation.with_faces.tolist(),
-            strict=True,
-        ):
-            shares = [f"{share:.6f}" for share in posterior]
-            answer = CLASSES[int(posterior.argmax())]
-            status = "ok" if face else "no_face"
-            writer.writerow([name, status, CLASSES[label], *shares, answer])
-    write_json(folder / "metrics.json", evaluation.figures)
+def write_group_evaluation(
+    folder: Path,
+    evaluation: GroupEvaluation,
+    bundle: GroupBundle,
+    features: Features,
+    parameters: Mapping[str, Any],
+) -> Artefact:
+    """Write ``predictions.csv``, a row per photo, and ``metrics.json`` into `folder`.
+
+    `parameters` are the options it was made with; see :func:`land_evaluation`, which also names
+    what is raised.
+    """
+    return land_evaluation(
+        folder,
+        evaluation.figures,
+        (COLUMNS, *_prediction_rows(evaluation)),
+        bundle=bundle.folder / SPEC,
+        data=features.artefact,
+        metrics=evaluation.figures["all"],
+        parameters=parameters,
+    )
+
+
+def _prediction_rows(evaluation: GroupEvaluation) -> Iterator[list[str]]:
+    for name, label, posterior, face in zip(
+        evaluation.names.tolist(),
+        evaluation.labels.tolist(),
+        evaluation.posteriors,
+        evaluation.with_faces.tolist(),
+        strict=True,
+    ):
+        shares = [f"{share:.6f}" for share in posterior]
+        answer = CLASSES[int(posterior.argmax())]
+        yield [name, "ok" if face else "no_face", CLASSES[label], *shares, answer]

@@ -18,9 +18,9 @@ dataset               shape                    what
 ====================  =======================  ==================================================
 
 KEY is the name of a member of the bundle whose features they are, or ``bgr-avg``, ``bgr-fc7``,
-``rgb-avg``, ``rgb-fc7`` of VGGFace; the manifest's parameter ``backbone`` says which net they come
-from. It is made in parts, one for each shard of the groups, that are joined at the end: a killed
-run loses the parts in hand.
+``rgb-avg``, ``rgb-fc7`` of VGGFace, which lies beside them as ``embedding.onnx`` then; the
+manifest's parameter ``backbone`` says which net they come from. It is made in parts, one for each
+shard of the groups, that are joined at the end: a killed run loses the parts in hand.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
@@ -61,10 +61,14 @@ from emotiw_cli.data.index import OK, FaceRow
 from emotiw_cli.data.pool import map_ordered
 from emotiw_cli.data.shards import landing_hdf5, shard_name
 from emotiw_cli.data.stage import clear, keep_to_plan, sweep
-from emotiw_cli.errors import ArtefactError
+from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.groups.describe import check_made_for, describe
+from emotiw_cli.groups.embedding import EMBEDDING, Embedding
 from emotiw_cli.groups.faces import Groups
 from emotiw_cli.groups.layout import CLASSES
+
+if TYPE_CHECKING:
+    from emotiw_cli.training.initial import Initial
 
 KIND = "features"
 FILE = "features.h5"
@@ -121,20 +125,35 @@ def make_features(
     began = time.monotonic()
     check_fresh(groups.artefact, work)
     found = find_bundle(bundle, work)
-    maker = PartMaker(groups.artefact.folder.absolute(), found.absolute(), vggface, work.absolute())
-    inputs = maker.check(groups, work)
     folder = folder_of(work, KIND, name)
-    backbone = Path(vggface).name if vggface else found.name
+    net = folder.absolute() / EMBEDDING if vggface else None
+    maker = PartMaker(groups.artefact.folder.absolute(), found.absolute(), net)
+    inputs = maker.check(groups)
+    weights = _find_weights(vggface, work) if vggface else None
+    backbone = weights.reference["name"] if weights else found.name
     parameters = {"bundle": found.name, "backbone": backbone}
+    licences = list(groups.artefact.manifest.get("licences", []))
+    if weights is not None:
+        inputs.append(weights.reference)
+        licences += weights.artefact.manifest.get("licences", []) if weights.artefact else []
     shards = groups.shards()
     with exclusive(folder):
         if overwrite:
             clear(folder)
+            (folder / EMBEDDING).unlink(missing_ok=True)
         keep_to_plan(folder, {**parameters, **{one["name"]: one["digest"] for one in inputs}})
         done = _finished(folder)
         if done is not None:
             return FeaturesReport(done, 0, time.monotonic() - began)
-        sweep(folder, [FILE, MANIFEST, *map(shard_name, shards)])
+        sweep(folder, [FILE, MANIFEST, EMBEDDING, *map(shard_name, shards)])
+        if weights is not None and not (folder / EMBEDDING).is_file():
+            from emotiw_cli.groups.vggface import export_vggface
+
+            try:
+                export_vggface(weights, folder / EMBEDDING)
+            except InputError:
+                clear(folder)  # nothing is begun with weights of another net
+                raise
         tasks = [
             Part(folder.absolute() / shard_name(shard), tuple(rows))
             for shard, rows in shards.items()
@@ -153,15 +172,19 @@ def make_features(
         artefact = write_manifest(
             folder,
             KIND,
-            parameters={**parameters, "keys": keys},
+            parameters={
+                **parameters,
+                "embedding": weights.reference if weights else None,
+                "keys": keys,
+            },
             inputs=inputs,
-            outputs=[FILE],
+            outputs=[FILE, EMBEDDING] if weights else [FILE],
             counts={
                 "images": total,
                 "with_faces": sum(row.status == OK for row in groups.rows),
                 "faces": sum(row.faces for row in groups.rows),
             },
-            licences=groups.artefact.manifest.get("licences", []),
+            licences=licences,
         )
         for task in tasks:
             task.path.unlink()
@@ -190,35 +213,29 @@ class PartMaker:
 
     Attributes
     ----------
-    groups, bundle : folders. vggface, work : see :func:`make_features`.
+    groups, bundle : folders. net : file of the :class:`Embedding`, None for the bundle's own.
     """
 
     groups: Path
     bundle: Path
-    vggface: str | None
-    work: Path
+    net: Path | None
 
-    def check(self, groups: Groups, work: Path) -> list[dict[str, str]]:
+    def check(self, groups: Groups) -> list[dict[str, str]]:
         """Refuse what does not fit; return what the manifest records of all that goes in."""
         bundle = _bundle(self.bundle)
         check_made_for(groups.size, groups.detail, bundle, str(groups.artefact.folder))
         bundle_file = {"kind": "file", "name": f"{self.bundle.name}/{SPEC}"}
-        inputs = [
+        if self.net is None:
+            bundle.embed([])  # says so if the members have no features
+        return [
             reference(groups.artefact),
             {**bundle_file, "digest": sha256(self.bundle / SPEC)},
         ]
-        if self.vggface is None:
-            bundle.embed([])  # says so if the members have no features
-        else:
-            from emotiw_cli.training.initial import find_initial
-
-            inputs.append(find_initial(self.vggface, work).reference)
-        return inputs
 
     def __call__(self, part: Part) -> int:
         """Land the part; return the number of its pictures."""
         bundle = _bundle(self.bundle)
-        vggface = _vggface(self.vggface, self.work) if self.vggface else None
+        net = _net(self.net) if self.net else None
         groups = _groups(self.groups)
         embeddings: dict[str, list[np.ndarray]] = {}
         faces: dict[str, list[np.ndarray]] = {name: [] for name in _FACES}
@@ -226,7 +243,7 @@ class PartMaker:
             crops, aligned, boxes, points = (
                 groups.of(row.row, what) for what in ("crops", "aligned", "boxes", "points")
             )
-            found = describe(crops, aligned, points, bundle, vggface)
+            found = describe(crops, aligned, points, bundle, net)
             for key, values in found.embedding.items():
                 embeddings.setdefault(key, []).append(values)
             faces["image"].append(np.full(row.faces, row.row, np.int32))
@@ -247,18 +264,19 @@ def _bundle(folder: Path) -> Bundle:
 
 
 @functools.cache
-def _vggface(text: str, work: Path) -> Any:
-    import torch
-
-    from emotiw_cli.groups.vggface import load_vggface
-
-    torch.set_num_threads(1)  # every processor has a process
-    return load_vggface(text, work)
+def _net(path: Path) -> Embedding:
+    return Embedding(path, path)
 
 
 @functools.cache
 def _groups(folder: Path) -> Groups:
     return Groups(Artefact(folder, read_json(folder / MANIFEST)))
+
+
+def _find_weights(vggface: str, work: Path) -> Initial:
+    from emotiw_cli.training.initial import find_initial  # needs torch
+
+    return find_initial(vggface, work)
 
 
 def _finished(folder: Path) -> Artefact | None:

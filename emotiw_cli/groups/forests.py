@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,7 +26,19 @@ def part_of(member: str) -> Part:
 def write_forests(path: Path, forests: Mapping[str, Forest]) -> None:
     """Write forests by member as one npz, whole or not at all."""
     with landing_file(path) as file:
-        np.savez_compressed(file, allow_pickle=False, **_flat(forests))
+        file.write(packed(forests))
+
+
+def packed(forests: Mapping[str, Forest]) -> bytes:
+    """Forests by member as an npz, with the arrays ``MEMBER/roots`` and so on."""
+    arrays = {
+        f"{member}/{name}": values
+        for member, forest in forests.items()
+        for name, values in forest.arrays().items()
+    }
+    stream = io.BytesIO()
+    np.savez_compressed(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
 
 
 def read_forests(path: Path, content: bytes | None = None) -> dict[str, Forest]:
@@ -37,12 +50,4 @@ def read_forests(path: Path, content: bytes | None = None) -> dict[str, Forest]:
         members.setdefault(member, {})[name] = values
     return {
         member: Forest.from_arrays(parts, f"{path}, {member}") for member, parts in members.items()
-    }
-
-
-def _flat(forests: Mapping[str, Forest]) -> dict[str, np.ndarray]:
-    return {
-        f"{member}/{name}": values
-        for member, forest in forests.items()
-        for name, values in forest.arrays().items()
     }

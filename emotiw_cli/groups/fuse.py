@@ -7,6 +7,7 @@ them comes from cross-validation, but members themselves may have been chosen on
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from emotiw_cli.artefact import (
     check_fresh,
     exclusive,
     folder_of,
+    landing,
     landing_file,
     open_artefact,
     reference,
@@ -28,10 +30,12 @@ from emotiw_cli.artefact import (
     write_manifest,
 )
 from emotiw_cli.bundle.schema import CARD, SEEN
+from emotiw_cli.bundle.schema import SPEC as FACES_SPEC
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.groups.bundle import verify_group_bundle
 from emotiw_cli.groups.card import render_card
+from emotiw_cli.groups.embedding import EMBEDDING
 from emotiw_cli.groups.figures import compare, measure
 from emotiw_cli.groups.fit import FOLDS, Method, cross_validated, fit_fusion
 from emotiw_cli.groups.forest import Forest, normalise_known
@@ -163,7 +167,7 @@ def make_group_bundle(
     InputError
         If a member is a file, not an artefact, or two are of one name.
     ArtefactError
-        If a member is missing or stale, or reads embeddings of a net no bundle carries.
+        If a member is missing or stale, or forests were grown on faces described otherwise.
     """
     outputs, artefacts = read_members(work, members)
     if len(artefacts) != len(members):
@@ -176,7 +180,12 @@ def make_group_bundle(
     forests = [artefact for artefact in artefacts if artefact.kind == FOREST_KIND]
     if not forests:
         raise InputError("a bundle needs forests; train some with `emotiw groups train forests`.")
-    described = _described(work, forests[0])
+    described, *others = (_described(work, artefact) for artefact in forests)
+    if any(other != described for other in others):
+        raise ArtefactError(
+            "these forests were grown on faces that were found, described or embedded in different "
+            "ways, and a bundle does it in one; fuse forests of features made alike."
+        )
     inputs = [reference(artefact) for artefact in artefacts]
     parameters = {
         "method": method,
@@ -195,30 +204,31 @@ def make_group_bundle(
                 f"{folder} was made of other members or with other options; choose another --name "
                 "or add --overwrite."
             )
-        for old in (MANIFEST, SPEC, DIGEST, CARD, SEEN, FORESTS, SCENE_FILE):
+        for old in (MANIFEST, SPEC, DIGEST, CARD, SEEN, FORESTS, SCENE_FILE, EMBEDDING):
             (folder / old).unlink(missing_ok=True)
         fused = fuse_outputs(outputs, method, folds=folds, seed=seed)
         spec = _specification(name, version, fused, described, artefacts)
         return _write(work, folder, spec, artefacts, parameters, inputs, about, seed)
 
 
-def _described(work: Path, forests: Artefact) -> Mapping[str, Any]:
-    """Which bundle and detector the forests' features come from."""
+def _features_of(work: Path, forests: Artefact) -> Artefact:
     (made_from,) = forests.manifest["inputs"]
-    features = open_artefact(work, made_from["kind"], made_from["name"])
+    return open_artefact(work, made_from["kind"], made_from["name"])
+
+
+def _described(work: Path, forests: Artefact) -> Mapping[str, Any]:
+    """With which bundle, detector and net the forests' features were made."""
+    features = _features_of(work, forests)
     parameters = features.manifest["parameters"]
-    if parameters["backbone"] != parameters["bundle"]:
-        raise ArtefactError(
-            f"{features.folder} has embeddings of {parameters['backbone']}, which no bundle "
-            "carries; make features without it, or leave --name out to measure alone."
-        )
+    bundle_file = f"{parameters['bundle']}/{FACES_SPEC}"
     (digest,) = (
-        entry["digest"] for entry in features.manifest["inputs"] if entry["kind"] == "file"
+        entry["digest"] for entry in features.manifest["inputs"] if entry["name"] == bundle_file
     )
     return {
         "faces": parameters["bundle"],
         "digest": digest,
         "detector": groups_of(features, work).manifest["parameters"]["detector"],
+        "embedding": parameters.get("embedding"),
     }
 
 
@@ -255,6 +265,7 @@ def _specification(
             fusion.temperature,
         ),
         scene=None if not scenes else _preprocessing(scenes[0]),
+        embedding=described["embedding"],
         metrics=fused.figures,
         licence="; ".join(licences),
     )
@@ -284,6 +295,11 @@ def _write(
             with landing_file(folder / SCENE_FILE) as file:
                 file.write((artefact.folder / "model.onnx").read_bytes())
             names.append(SCENE_FILE)
+    if spec.embedding is not None:
+        (forest, *_) = (one for one in artefacts if one.kind == FOREST_KIND)
+        with landing(folder / EMBEDDING) as temporary:
+            shutil.copyfile(_features_of(work, forest).folder / EMBEDDING, temporary)
+        names.append(EMBEDDING)
     write_forests(folder / FORESTS, forests)
     parts = [Seen.read(artefact.folder / SEEN) for artefact in artefacts]
     Seen(

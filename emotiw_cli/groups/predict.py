@@ -43,7 +43,7 @@ def predict_group(
     spec = bundle.faces.spec
     detector = detector or bundle.spec.detector
     found = find_group(image, detector, size=spec.face_size, detail=spec.detail)
-    reading = bundle.read(list(found.aligned), found.points, found.scene)
+    reading = bundle.read(found.crops, found.aligned, found.points, found.scene)
     posterior = tuple(reading.posterior.tolist())
     if not len(found):
         source = "the whole image" if bundle.spec.scene else "the mix of the labels it learned from"

@@ -58,7 +58,7 @@ MODEL = "model.onnx"
 TURN, ZOOM, SHIFT = 10.0, 0.1, 5.0
 _HIDDEN = 256
 _LOOK = 64
-"""Photos that go through the net at once when it is measured."""
+"""Photos that initial weights with folded normalisation are unfolded on."""
 
 
 @dataclass(frozen=True)

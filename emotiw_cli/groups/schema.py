@@ -11,7 +11,8 @@ from emotiw_cli.groups.fusion import GroupFusion
 from emotiw_cli.groups.layout import CLASSES
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
-SCHEMA = 1
+SCHEMA = 2
+"""Bundles of schema 1, without a net that embeds faces, are read too."""
 SPEC = "groups.json"
 """The specification; it records the SHA-256 of the other files of the bundle."""
 DIGEST = "groups.sha256"
@@ -32,6 +33,8 @@ class GroupSpec:
         ``landmarks``, each with a forest, or ``scene``, a net that reads the whole image.
     fusion : how the members become one.
     scene : how the whole image becomes the net's input; None without that member.
+    embedding : what :func:`emotiw_cli.artefact.reference` says of the weights of the net in
+        ``embedding.onnx``, which embeds the faces; None: the bundle of faces does.
     metrics : figures when it was made.
     licence : what data and initial weights allow.
     files : name → SHA-256 of every file of the bundle but its specification, the digest of that,
@@ -46,6 +49,7 @@ class GroupSpec:
     members: tuple[str, ...]
     fusion: GroupFusion
     scene: Preprocessing | None = None
+    embedding: Mapping[str, str] | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
     licence: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
@@ -62,6 +66,7 @@ class GroupSpec:
             "members": list(self.members),
             "fusion": self.fusion.to_json(),
             "scene": None if self.scene is None else self.scene.to_json(),
+            "embedding": None if self.embedding is None else dict(self.embedding),
             "metrics": dict(self.metrics),
             "licence": self.licence,
             "files": dict(self.files),
@@ -77,11 +82,11 @@ class GroupSpec:
             If it is something else, of another schema, or inconsistent; `where` names the file.
         """
         try:
-            if content["schema"] != SCHEMA:
-                raise ValueError(f"schema {content['schema']}, this emotiw reads {SCHEMA}")
+            if not 1 <= content["schema"] <= SCHEMA:
+                raise ValueError(f"schema {content['schema']}, this emotiw reads up to {SCHEMA}")
             if tuple(content["classes"]) != CLASSES:
                 raise ValueError("its classes are others or in another order")
-            scene = content["scene"]
+            scene, embedding = content["scene"], content.get("embedding")
             spec = cls(
                 name=str(content["name"]),
                 version=str(content["version"]),
@@ -91,6 +96,7 @@ class GroupSpec:
                 members=tuple(map(str, content["members"])),
                 fusion=GroupFusion.from_json(content["fusion"]),
                 scene=None if scene is None else Preprocessing.from_json(scene),
+                embedding=None if embedding is None else dict(embedding),
                 metrics=content["metrics"],
                 licence=str(content["licence"]),
                 files=dict(content["files"]),

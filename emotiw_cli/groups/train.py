@@ -9,13 +9,13 @@ The artefact ``WORK/forests/NAME`` has
 
 A member reads one of the embeddings; or ``posterior``, the mean over the faces of what they are
 given of the seven emotions; or ``landmarks``, where its forest sees one face at a time and a
-photo's vector is the sum over its faces.
+photo's vector is the sum over its faces. Until all are grown, each lies in a file of its own, so
+that a killed run loses the one in hand.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +38,23 @@ from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.seen import Seen, digest_numbers
 from emotiw_cli.data.faces import INDEX
 from emotiw_cli.data.index import read_index
+from emotiw_cli.data.stage import clear, keep_to_plan, sweep
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.groups.faces import KIND as GROUPS
+from emotiw_cli.groups.faces import READABLE
 from emotiw_cli.groups.features import KIND as FEATURES
 from emotiw_cli.groups.features import Features
 from emotiw_cli.groups.figures import measure
 from emotiw_cli.groups.forest import Forest, fit_forest, normalise_known
-from emotiw_cli.groups.forests import FORESTS, LANDMARKS, POSTERIOR, part_of, write_forests
+from emotiw_cli.groups.forests import (
+    FORESTS,
+    LANDMARKS,
+    POSTERIOR,
+    packed,
+    part_of,
+    read_forests,
+    write_forests,
+)
 from emotiw_cli.groups.layout import CLASSES
 from emotiw_cli.groups.outputs import OUTPUTS, Outputs
 
@@ -99,18 +109,19 @@ def make_forests(
     """Train forests on the features called `features` and write ``WORK/forests/NAME``.
 
     A finished artefact of the same features and plan is returned as it is; a run that was killed
-    begins again.
+    goes on with the forest it was growing.
 
     Parameters
     ----------
     workers : processes that grow trees.
+    overwrite : start again whatever is there.
     on_member : is told how many members of how many are done, and which is next.
 
     Raises
     ------
     ArtefactError
-        If the features are missing or stale, or `name` holds other forests and `overwrite` is not
-        set.
+        If the features are missing or stale, or `name` holds other forests, whole or begun, and
+        `overwrite` is not set.
     InputError
         If the photos lack labels or a validation split, or a member is not among the features.
     """
@@ -127,7 +138,9 @@ def make_forests(
                 f"{folder} was made from other features or with other options; choose another "
                 "--name or add --overwrite."
             )
-        (folder / MANIFEST).unlink(missing_ok=True)
+        if overwrite:
+            clear(folder)
+        keep_to_plan(folder, {"features": source.digest, **plan.to_json()})
         read = Photos.of(Features(source))
         members = _members(read, plan)
         training, held = read.split("train"), read.split("validation")
@@ -137,17 +150,22 @@ def make_forests(
                     f"{source.folder} has no labelled photo with a face in its split {split}; "
                     "give `groups faces` photos in the folders train and val."
                 )
+        parts = {member: folder / f"part-{member}.npz" for member in members}
+        sweep(folder, [path.name for path in parts.values()])
         forests: dict[str, Forest] = {}
         vectors = []
         for number, member in enumerate(members):
             on_member(number, len(members), member)
-            forests[member] = fit_forest(
-                *_rows(read, member, training & read.with_faces),
-                trees=plan.trees or paper_trees(member),
-                least_leaf=plan.least_leaf,
-                seed=plan.seed,
-                workers=workers,
-            )
+            if not parts[member].is_file():
+                grown = fit_forest(
+                    *_rows(read, member, training & read.with_faces),
+                    trees=plan.trees or paper_trees(member),
+                    least_leaf=plan.least_leaf,
+                    seed=plan.seed,
+                    workers=workers,
+                )
+                write_forests(parts[member], {member: grown})
+            forests |= read_forests(parts[member])
             vectors.append(vectors_of(read, member, forests[member], held))
         on_member(len(members), len(members), "")
         outputs = Outputs(
@@ -170,7 +188,7 @@ def make_forests(
         seen = Seen(np.unique(digests[training]), frozenset(), np.unique(digests[held]))
         seen.write(folder / SEEN)
         found = outputs.of(outputs.with_faces)
-        return write_manifest(
+        made = write_manifest(
             folder,
             KIND,
             parameters=plan.to_json(),
@@ -191,6 +209,9 @@ def make_forests(
             seed=plan.seed,
             licences=source.manifest.get("licences", []),
         )
+        for path in parts.values():
+            path.unlink(missing_ok=True)
+        return made
 
 
 @dataclass(frozen=True)
@@ -199,7 +220,8 @@ class Photos:
 
     Attributes
     ----------
-    labels : (n,) int64, -1 for none. splits, names : (n,) str.
+    labels : (n,) int64, -1 for none and of a photo that could not be read.
+    splits, names : (n,) str.
     pooled : by member, (n, d) float32: what describes a photo; NaN without a face.
     landmarks : (k, 2278) float32, of all faces. photo : (k,) int: the photo each face is in.
     """
@@ -214,6 +236,7 @@ class Photos:
     @classmethod
     def of(cls, features: Features) -> Photos:
         """Those of a features artefact."""
+        readable = np.isin(features.statuses, READABLE)
         photo = features.read("faces/image").astype(np.int64)
         count = len(features.labels)
         faces = np.bincount(photo, minlength=count)[:, None]
@@ -222,7 +245,7 @@ class Photos:
         np.add.at(sums, photo, posterior)
         mean = np.divide(sums, faces, out=np.full(sums.shape, np.nan), where=faces > 0)
         return cls(
-            features.labels.astype(np.int64),
+            np.where(readable, features.labels, -1).astype(np.int64),
             features.splits,
             features.names,
             {
@@ -279,12 +302,10 @@ def _curve(
     for member, forest in forests.items():
         for trees in sorted({t for t in CURVE_TREES if t < forest.trees} | {forest.trees}):
             less = forest.first(trees)
-            packed = io.BytesIO()
-            np.savez_compressed(packed, allow_pickle=False, **less.arrays())
             right = vectors_of(photos, member, less, held).argmax(axis=1) == labels
             yield {
                 "member": member,
                 "trees": trees,
-                "bytes": len(packed.getvalue()),
+                "bytes": len(packed({member: less})),
                 "accuracy": f"{right.mean():.4f}",
             }

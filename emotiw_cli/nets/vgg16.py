@@ -16,6 +16,9 @@ from emotiw_cli.nets.layers import Dropout
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """Channels and convolutions of each stage."""
 
+WIDTH = 4096
+"""Of fc6 and fc7."""
+
 
 class Vgg16(Classifier):
     """The net.
@@ -32,11 +35,11 @@ class Vgg16(Classifier):
             for number in range(1, count + 1):
                 self.add_module(f"conv{stage}_{number}", nn.Conv2d(inputs, channels, 3, padding=1))
                 inputs = channels
-        self.fc6 = nn.Linear(512 * 7 * 7, 4096)
+        self.fc6 = nn.Linear(inputs * 7 * 7, WIDTH)
         self.drop6 = Dropout(0.5)
-        self.fc7 = nn.Linear(4096, 4096)
+        self.fc7 = nn.Linear(WIDTH, WIDTH)
         self.dropout = Dropout(0.5)
-        self.head = nn.Linear(4096, classes)
+        self.head = nn.Linear(WIDTH, classes)
         initialise(self)
 
     def maps(self, x: Tensor) -> Tensor:

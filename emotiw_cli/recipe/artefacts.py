@@ -10,6 +10,9 @@ from emotiw_cli.inputs.representation import Representation
 
 WEIGHT_FILES = (".safetensors", ".json", ".pt", ".pth")
 
+OUTSIDE = "outside/"
+"""What keys of folders begin with that one step writes and another reads: they are no artefacts."""
+
 
 def reads_and_makes(
     words: tuple[str, ...], options: Mapping[str, Any]
@@ -17,7 +20,8 @@ def reads_and_makes(
     """Keys (``kind/name``) a step reads and makes; None for a verb that is not known here.
 
     Such a step waits for all above it, and all below it wait for it. One that reads ``*`` waits for
-    all above it and no more.
+    all above it and no more. A folder outside the workspace has a key too, :data:`OUTSIDE` and its
+    path.
     """
     name = options.get("name")
     match words:
@@ -46,11 +50,35 @@ def reads_and_makes(
         case ("ensemble",):
             members = [one.strip() for text in options["members"] for one in text.split(",")]
             return [f"models/{member}" for member in members if member], [f"bundles/{name}"]
+        case ("groups", sub):
+            return _of_groups(sub, options)
         case ("evaluate",):
             bundle, data = options["bundle"], options["data"]
             split = f"-{options['split']}" if options["split"] else ""
             made = [] if options["out"] else [f"evaluations/{bundle}-on-{data}{split}"]
-            return [f"bundles/{bundle}", f"faces/{data}"], made
+            return [f"bundles/{bundle}", f"faces/{data}", f"features/{data}"], made
         case ("predict",):
             return [f"bundles/{options['bundle']}"], []
+    return None
+
+
+def _of_groups(sub: str, options: Mapping[str, Any]) -> tuple[list[str], list[str]] | None:
+    name = options.get("name")
+    match sub:
+        case "compose":
+            return [f"faces/{options['faces']}"], [OUTSIDE + str(options["out"])]
+        case "faces":
+            return [OUTSIDE + str(options["source"])], [f"groups/{name}"]
+        case "features":
+            reads = [f"groups/{options['groups']}", f"bundles/{options['bundle']}"]
+            return [*reads, f"models/{options['vggface']}"], [f"features/{name}"]
+        case "train" if options["what"] == "forests":
+            return [f"features/{options['source']}"], [f"forests/{name}"]
+        case "train":
+            return [f"groups/{options['source']}", f"models/{options['init']}"], [f"scenes/{name}"]
+        case "fuse":
+            reads = [
+                f"{kind}/{one}" for one in options["members"] for kind in ("forests", "scenes")
+            ]
+            return reads, [f"bundles/{name}"]
     return None

@@ -20,7 +20,7 @@ from typing import Any
 
 from emotiw_cli.errors import EmotiwError, InputError
 from emotiw_cli.inputs.representation import Representation
-from emotiw_cli.recipe.artefacts import reads_and_makes
+from emotiw_cli.recipe.artefacts import OUTSIDE, reads_and_makes
 from emotiw_cli.recipe.verb import Verb, find_verb, nearest
 
 _WORD = re.compile(r"\{([\w.-]+)\}")
@@ -428,7 +428,7 @@ def _ordered(steps: list[Step]) -> list[Step]:
                 step.words,
                 step.options,
                 step.inputs,
-                tuple(made for made in step.makes if made != "*"),
+                tuple(one for one in step.makes if one != "*" and not one.startswith(OUTSIDE)),
                 tuple(dict.fromkeys(after)),
             )
         )

@@ -25,7 +25,8 @@ HALF_WRITTEN = "half-written"
 DAMAGED = "damaged"
 WRITING = "being written"
 CHANGED = "changed"
-_BUNDLE_FILE = "/bundle.json"
+_BUNDLE_FILES = ("bundle.json", "groups.json")
+"""The specifications of bundles of faces and of groups; what reads one records its digest."""
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,14 @@ def _with_manifest(node: Node, path: Path) -> Node:
         return replace(node, state=DAMAGED, note=f"its manifest cannot be read ({error})")
     known = [f"{kind}/{name}" for kind, name in inputs if kind in ALL_KINDS]
     # A bundle may lie outside the workspace; its specification's file is recorded then.
-    known += [f"bundles/{name.removesuffix(_BUNDLE_FILE)}" for _, name in inputs if _named(name)]
-    outside = [name for kind, name in inputs if kind not in ALL_KINDS and not _named(name)]
+    known += [f"bundles/{name.rpartition('/')[0]}" for _, name in inputs if _is_bundle(name)]
+    outside = [name for kind, name in inputs if kind not in ALL_KINDS and not _is_bundle(name)]
     return replace(node, made_from=tuple(known), sources=tuple(outside), manifest=manifest)
 
 
-def _named(name: str) -> bool:
-    return name.endswith(_BUNDLE_FILE)
+def _is_bundle(name: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    return bool(folder) and file in _BUNDLE_FILES
 
 
 def _holder(folder: Path) -> str:
@@ -241,14 +243,18 @@ def _with_staleness(node: Node, nodes: Mapping[str, Node]) -> Node:
     """Say which input has changed since, or is stale itself; `nodes` before it are done."""
     if node.state != OK:
         return node
-    recorded = {entry["name"]: entry["digest"] for entry in node.manifest["inputs"]}
+    bundles = {
+        f"bundles/{entry['name'].rpartition('/')[0]}": entry
+        for entry in node.manifest["inputs"]
+        if _is_bundle(entry["name"])
+    }
     for key in node.made_from:
         made_from = nodes.get(key)
         if made_from is None or not made_from.manifest:
             continue
-        name = made_from.name
-        if name + _BUNDLE_FILE in recorded:
-            same = recorded[name + _BUNDLE_FILE] == made_from.manifest["outputs"].get("bundle.json")
+        if key in bundles:
+            file = bundles[key]["name"].rpartition("/")[2]
+            same = bundles[key]["digest"] == made_from.manifest["outputs"].get(file)
         else:
             same = _digest(node, key) == made_from.manifest["digest"]
         if not same:

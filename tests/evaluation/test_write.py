@@ -98,10 +98,10 @@ def test_a_run_that_ends_early_leaves_no_manifest(
 ) -> None:
     write_evaluation(work / "out", evaluation, bundle, faces, {})
 
-    def interrupted(*_: object) -> str:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("emotiw_cli.evaluation.write.render_report", interrupted)
+    monkeypatch.setattr("emotiw_cli.evaluation.write.write_manifest", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_evaluation(work / "out", evaluation, bundle, faces, {})
     assert not (work / "out" / "manifest.json").exists()

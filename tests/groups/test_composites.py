@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 
 from emotiw_cli.app import app
 from emotiw_cli.data.faces import Faces
-from emotiw_cli.errors import InputError
+from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.faces.images import load_image
 from emotiw_cli.groups.composites import (
     SIZE,
@@ -96,11 +97,51 @@ def test_a_split_without_faces_is_refused(tmp_path: Path) -> None:
         make_composites(faces, tmp_path / "out", count=3, split="nothing")
 
 
-def test_the_verb_writes_photos_and_keeps_off_what_is_there(tmp_path: Path) -> None:
+def test_a_killed_run_draws_the_rest_as_it_would_have(tmp_path: Path) -> None:
+    faces = Faces(toy_faces(tmp_path / "work", train=70, validation=7))
+    options: dict[str, Any] = {"count": 9, "split": "train", "seed": 3}
+    whole = make_composites(faces, tmp_path / "whole", **options)
+    assert whole["drawn"] == 9
+
+    seen: list[int] = []
+
+    def stop(photos: int) -> None:
+        seen.append(photos)
+        if sum(seen) == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_composites(faces, tmp_path / "cut", **options, advance=stop)
+    (left,) = (path for path in (tmp_path / "whole").rglob("00004.jpg"))
+    torn = tmp_path / "cut" / left.parent.relative_to(tmp_path / "whole") / ".00004.jpg.7.part"
+    torn.parent.mkdir(parents=True, exist_ok=True)
+    torn.write_bytes(b"torn")
+    assert make_composites(faces, tmp_path / "cut", **options)["drawn"] == 5
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    assert not torn.exists()
+    assert make_composites(faces, tmp_path / "cut", **options)["drawn"] == 0
+
+    next((tmp_path / "cut").rglob("00002.jpg")).unlink()
+    assert make_composites(faces, tmp_path / "cut", **options)["drawn"] == 9
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+    with pytest.raises(ArtefactError, match="begun with seed 3, not 4; choose another folder"):
+        make_composites(faces, tmp_path / "cut", **{**options, "seed": 4})
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.jpg")}
+
+
+def test_the_verb_writes_photos_once_and_keeps_off_what_is_there(tmp_path: Path) -> None:
     toy_faces(tmp_path / "work", train=70, validation=7)
     words = ["groups", "compose", "toy", "--out", str(tmp_path / "out"), "--count", "9"]
     words += ["--split", "train", "--work", str(tmp_path / "work"), "--json"]
+    for drawn in (9, 0):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, result.stderr
+        told = json.loads(result.stdout)
+        assert (told["train photos"], told["drawn"]) == (6, drawn)
+    (tmp_path / "out" / "plan.json").unlink()
     result = CliRunner().invoke(app, words)
-    assert result.exit_code == 0, result.stderr
-    assert json.loads(result.stdout)["train photos"] == 6
-    assert CliRunner().invoke(app, words).exit_code == 6
+    assert result.exit_code == 6
+    assert "not empty" in result.stderr

@@ -120,6 +120,13 @@ def test_wrong_usage(words: tuple[str, ...], code: int) -> None:
     assert run(*words).exit_code == code
 
 
+def test_a_group_bundle_wants_group(folder: Path) -> None:
+    words = ["predict", str(folder / "nobody.png"), "--bundle", DEFAULT_NAME]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert "groups-1 reads photos of groups; add --group" in " ".join(result.stderr.split())
+
+
 def test_a_drawing_has_a_frame_for_each_face_and_a_strip() -> None:
     image = np.full((500, 600, 3), 90, np.uint8)
     face = GroupFace(1, 200, 150, 120, 120, (0.1, 0.2, 0.7), 0.3, (0.0,) * 6 + (1.0,))

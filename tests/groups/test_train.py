@@ -19,14 +19,17 @@ from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import CARD, SEEN
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError, LeakError, TamperedError
+from emotiw_cli.groups import train
 from emotiw_cli.groups.bundle import GroupBundle, open_scene, verify_group_bundle
 from emotiw_cli.groups.evaluate import evaluate_group, write_group_evaluation
 from emotiw_cli.groups.features import Features
+from emotiw_cli.groups.forest import Forest, fit_forest
 from emotiw_cli.groups.forests import FORESTS, read_forests
 from emotiw_cli.groups.fuse import make_group_bundle
 from emotiw_cli.groups.outputs import OUTPUTS, Outputs
 from emotiw_cli.groups.train import CURVE, ForestPlan, Photos, make_forests, paper_trees, vectors_of
 from emotiw_cli.inputs.preprocessing import Preprocessing
+from emotiw_cli.status.chain import OK, read_chain
 
 pytest.importorskip("sklearn")
 
@@ -111,6 +114,41 @@ def test_the_same_again_is_found_and_another_is_refused(work: Path) -> None:
         make_forests(work, "toy", "other", ForestPlan(trees=3, members=("fc9",)))
 
 
+def test_a_killed_run_goes_on_with_the_forest_it_was_growing(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(done: int, total: int, member: str) -> None:
+        if member == "landmarks":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_forests(work, "toy", "cut", PLAN, on_member=stop)
+    with pytest.raises(ArtefactError, match="begun with trees 12, not 3"):
+        make_forests(work, "toy", "cut", ForestPlan(trees=3))
+    grown = []
+
+    def grow(*rows: np.ndarray, **options: int) -> Forest:
+        grown.append(rows[0].shape[1])
+        return fit_forest(*rows, **options)
+
+    monkeypatch.setattr(train, "fit_forest", grow)
+    made = make_forests(work, "toy", "cut", PLAN)
+    assert grown == [2278]  # of landmarks alone
+    assert made.digest == open_artefact(work, "forests", "toy").digest
+    assert not list(made.folder.glob("part-*"))
+    assert (
+        make_forests(work, "toy", "cut", ForestPlan(trees=3), overwrite=True).digest != made.digest
+    )
+
+
+def test_a_photo_that_cannot_be_read_is_not_measured_on(tmp_path: Path) -> None:
+    toy_features(tmp_path, unreadable=70)
+    made = make_forests(tmp_path, "toy", "toy", ForestPlan(trees=2))
+    assert made.manifest["counts"]["validation"] == 44
+    assert made.manifest["counts"]["validation_with_faces"] == 40
+    assert "validation/neutral/070.jpg" not in Outputs.read(made.folder / OUTPUTS).names
+
+
 def test_photos_of_one_split_are_refused(tmp_path: Path) -> None:
     toy_features(tmp_path, validation=0)
     with pytest.raises(InputError, match="in its split validation"):
@@ -172,7 +210,7 @@ def test_outputs_of_others_are_weighed_but_not_bundled(work: Path, tmp_path: Pat
     assert "leave --name out" in result.stderr
 
 
-def test_evaluate_measures_what_was_not_trained_on(work: Path, tmp_path: Path) -> None:
+def test_evaluate_measures_what_was_not_trained_on(work: Path) -> None:
     made = make_group_bundle(work, "measured", ["toy"], "equal")
     spec = verify_group_bundle(made.folder)
     forests = read_forests(made.folder / FORESTS)
@@ -191,8 +229,15 @@ def test_evaluate_measures_what_was_not_trained_on(work: Path, tmp_path: Path) -
     told = made.manifest["metrics"]["with_faces"]["fused"]["accuracy"]["value"]
     assert found.figures["with_faces"]["accuracy"]["value"] == pytest.approx(told)
     np.testing.assert_allclose(found.posteriors[~found.with_faces], [spec.fusion.prior] * 5)
-    write_group_evaluation(tmp_path / "out", found)
-    with open(tmp_path / "out" / "predictions.csv", encoding="utf-8") as file:
+    out = work / "evaluations" / "measured-on-toy"
+    write_group_evaluation(out, found, loaded, features, {"seed": 0})
+    node = read_chain(work)["evaluations/measured-on-toy"]
+    assert node.state == OK
+    assert node.made_from == (
+        "features/toy",
+        "bundles/measured",
+    )
+    with open(out / "predictions.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [row["status"] for row in rows].count("no_face") == 5
     with pytest.raises(InputError, match="no labelled photo of split 'test'"):

@@ -77,6 +77,49 @@ def test_a_step_is_put_behind_what_makes_its_input(tmp_path: Path) -> None:
     assert [step.name for step in read(tmp_path, text).steps] == ["a", "b"]
 
 
+def test_stages_of_groups_follow_each_other_also_through_a_folder(tmp_path: Path) -> None:
+    text = """
+    [evaluate.figures]
+    bundle = "both"
+    data = "gaf"
+    [groups.fuse.both]
+    members = ["trees", "whole"]
+    [groups.train.whole]
+    what = "scene"
+    source = "gaf"
+    [groups.train.trees]
+    what = "forests"
+    source = "gaf"
+    [groups.features.gaf]
+    groups = "gaf"
+    vggface = "vgg"
+    [weights.import.vgg]
+    source = "vgg.caffemodel"
+    net = "vgg16"
+    [groups.faces.gaf]
+    source = "photos"
+    [groups.compose.photos]
+    faces = "set"
+    out = "photos"
+    [align.set]
+    source = "set.zip"
+    """
+    steps = read(tmp_path, text).steps
+    assert [step.key for step in steps] == [
+        "weights import vgg",
+        "align set",
+        "groups compose photos",
+        "groups faces gaf",
+        "groups train whole",
+        "groups features gaf",
+        "groups train trees",
+        "groups fuse both",
+        "evaluate figures",
+    ]
+    assert steps[3].after == ("groups compose photos",)
+    assert steps[2].makes == ()  # a folder is no artefact, and is looked into each time
+
+
 def test_values_are_changed_on_the_command_line(tmp_path: Path) -> None:
     changes = (
         "finetune.epochs=2",
