@@ -27,12 +27,13 @@ from emotiw_cli.groups.schema import DIGEST, SCENE_FILE, SPEC, GroupSpec
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
 SHIPPED: dict[str, str] = {
-    "groups-1": "4fb41ffa3a576483168b9ecdc9cfdb9685dedbc7fe3c504690bca73213cb02ed",
+    "groups-1": "1d1212a4710458292f4acd02cae73540219f888dc0517cd6acce43caccfdd4e7",
+    "groups-2": "4c9d5022be50fb8dea3809d4774a850f27fc0fbeea7f350d6ccc4fc04d366ea5",
 }
 """Group bundles that come with the package: name → SHA-256 of its ``groups.json``."""
 
 DEFAULT = "default"
-DEFAULT_NAME = "groups-1"
+DEFAULT_NAME = "groups-2"
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 
 Scene = Callable[[np.ndarray], np.ndarray]
