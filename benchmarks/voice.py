@@ -31,6 +31,7 @@ import numpy as np
 
 from emotiw_cli.clips.voice.elsewhere import copies_elsewhere
 from emotiw_cli.clips.voice.features import RATE, features
+from emotiw_cli.clips.voice.heard import heard
 from emotiw_cli.clips.voice.linear import fit_linear
 from emotiw_cli.clips.voice.make import measured
 from emotiw_cli.clips.voice.run import VoiceModel
@@ -53,11 +54,14 @@ np.save(sys.argv[2], np.array(rows, np.float32), allow_pickle=False)
 
 @dataclass(frozen=True)
 class Split:
-    """Speech to train on; and speech to measure on, as recorded and then as if elsewhere."""
+    """Speech to train on, with functionals of its copies by the number of those elsewhere; and
+    speech to measure on, as recorded and then as if elsewhere.
+    """
 
     sounds: Sequence[np.ndarray]
     labels: np.ndarray
     who: np.ndarray
+    copies: dict[int, list[np.ndarray]]
     held_out: Sequence[np.ndarray]
 
 
@@ -76,24 +80,30 @@ def main() -> None:
     sounds = list(read_utterances(utterances))
     labels = np.array([utterance.label for utterance in utterances])
     who = np.array([utterance.subject for utterance in utterances])
+    copies = {count: heard(sounds, elsewhere=count) for count in {0, options.elsewhere}}
     groups = [np.isin(who, group.split(",")) for group in options.held_out.split("/")]
+    rows = np.concatenate([np.flatnonzero(test) for test in groups])
     found = defaultdict(list)
+    report: dict[str, object] = {"held_out": len(rows)}
     for test in groups:
         own = [sounds[row] for row in np.flatnonzero(test)]
         rest = [sounds[row] for row in np.flatnonzero(~test)]
         held_out = [*own, *copies_elsewhere(own, options.elsewhere)]
-        split = Split(rest, labels[~test], who[~test], held_out)
+        heard_rest = {count: [part[~test] for part in copies[count]] for count in copies}
+        split = Split(rest, labels[~test], who[~test], heard_rest, held_out)
         for name, posteriors in systems(split, options):
             found[name].append(posteriors.reshape(2, len(own), len(EMOTIONS)))
-    rows = np.concatenate([np.flatnonzero(test) for test in groups])
-    report: dict[str, object] = {"held_out": len(rows)}
-    for name, parts in found.items():
-        recorded, elsewhere = np.concatenate(parts, axis=1)
-        figures = measured(recorded, labels[rows], who[rows])
-        figures["elsewhere"] = measured(elsewhere, labels[rows], who[rows])
-        report[name] = figures
-        if not options.json:
-            print(f"{name:42} {told(figures)} | elsewhere {told(figures['elsewhere'])}")
+            if len(found[name]) < len(groups):
+                continue
+            recorded, elsewhere = np.concatenate(found[name], axis=1)
+            figures = measured(recorded, labels[rows], who[rows])
+            figures["elsewhere"] = measured(elsewhere, labels[rows], who[rows])
+            report[name] = figures
+            if not options.json:
+                print(
+                    f"{name:38} {told(figures)} | elsewhere {told(figures['elsewhere'])}",
+                    flush=True,
+                )
     if options.json:
         print(json.dumps(report))
 
@@ -114,13 +124,14 @@ def systems(split: Split, options: argparse.Namespace) -> Iterator[tuple[str, np
     if options.opensmile:
         yield "linear SVM on ComParE", compare(options.opensmile, split)
     clips = [features(sound) for sound in split.held_out]
-    yield from dbn(split, clips, options.seeds)
-    for elsewhere in sorted({0, options.elsewhere}):
-        trained = f", {elsewhere} copies" if elsewhere else ""
-        nets = train_functional_nets(split.sounds, split.labels, elsewhere=elsewhere)
+    for count, copies in sorted(split.copies.items()):
+        trained = f", {count} copies" if count else ""
+        nets = train_functional_nets(copies, split.labels)
         yield f"belief nets on functionals{trained}", read(VoiceModel(nets.posterior), clips)
-        linear = fit_linear(split.sounds, split.labels, split.who.tolist(), elsewhere=elsewhere)
+        standard = len(copies) if count else 1
+        linear = fit_linear(copies, split.labels, split.who.tolist(), standard=standard)
         yield f"linear module{trained}", read(VoiceModel(linear.posterior), clips)
+    yield from dbn(split, clips, options.seeds)
 
 
 def read(model: VoiceModel, clips: Sequence[np.ndarray]) -> np.ndarray:

@@ -16,7 +16,6 @@ from scipy.optimize import minimize_scalar
 
 from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.functionals import FUNCTIONALS, functionals
-from emotiw_cli.clips.voice.heard import heard
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
 
@@ -104,11 +103,11 @@ def discriminants(
 
 
 def fit_linear(
-    sounds: Sequence[np.ndarray],
+    copies: Sequence[np.ndarray],
     labels: np.ndarray,
     subjects: Sequence[str],
     *,
-    elsewhere: int = 0,
+    standard: int = 1,
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> LinearVoice:
@@ -116,14 +115,12 @@ def fit_linear(
 
     Parameters
     ----------
-    sounds : (n,) float32 each, at 16 kHz; all long and loud enough to have features.
+    copies : (n, 1553) float64 each: functionals of the clips, and of changed copies of them.
     labels : (n,) int. subjects : who speaks, for the folds; a clip without is a subject of its own.
-    elsewhere : copies of each as if recorded elsewhere, which then count in the choice of the
-        shrinkage and the temperature as the clips themselves do; 0: the clips at several speeds.
+    standard : how many of `copies`, from the first, count in the choice of the shrinkage and the
+        temperature.
     """
     labels = np.asarray(labels)
-    copies = heard(sounds, elsewhere=elsewhere, seed=seed, say=say)
-    standard = len(copies) if elsewhere else 1
     groups = _folds(subjects, seed)
     scores = np.zeros((len(SHRINKAGES), standard, len(labels), len(EMOTIONS)))
     for fold in range(int(groups.max()) + 1):

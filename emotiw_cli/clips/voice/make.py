@@ -23,6 +23,7 @@ from emotiw_cli.artefact import (
 from emotiw_cli.clips.voice.elsewhere import copies_elsewhere
 from emotiw_cli.clips.voice.features import COUNT, features
 from emotiw_cli.clips.voice.functional_nets import FunctionalNets
+from emotiw_cli.clips.voice.heard import heard
 from emotiw_cli.clips.voice.linear import LinearVoice, fit_linear
 from emotiw_cli.clips.voice.run import ARRAYS, LEAST_WINDOWS, NET, read_voice
 from emotiw_cli.clips.voice.speech import Utterance, find_speech, read_utterances
@@ -118,19 +119,18 @@ def make_voice(
             export(train_dbn(own, labels[train], epochs=epochs, seed=seed, say=say), folder / file)
         else:
             file = ARRAYS
-            own = [sounds[row] for row in train]
+            copies = heard([sounds[row] for row in train], elsewhere=elsewhere, seed=seed, say=say)
             fitted: LinearVoice | FunctionalNets
             if variant == "linear":
                 whose = who[train].tolist()
+                standard = len(copies) if elsewhere else 1
                 fitted = fit_linear(
-                    own, labels[train], whose, elsewhere=elsewhere, seed=seed, say=say
+                    copies, labels[train], whose, standard=standard, seed=seed, say=say
                 )
             else:
                 from emotiw_cli.clips.voice.train_functionals import train_functional_nets
 
-                fitted = train_functional_nets(
-                    own, labels[train], elsewhere=elsewhere, seed=seed, say=say
-                )
+                fitted = train_functional_nets(copies, labels[train], seed=seed, say=say)
             with landing_file(folder / file) as target:
                 np.savez(target, allow_pickle=False, **fitted.arrays())
         # What is measured is what will be used.

@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from emotiw_cli.clips.voice.dbn import DeepBeliefNet, Rbm
 from emotiw_cli.clips.voice.functional_nets import FunctionalNets, components
-from emotiw_cli.clips.voice.heard import heard
 from emotiw_cli.emotions import EMOTIONS
 
 Say = Callable[[str], None]
@@ -35,10 +34,9 @@ _SPREAD_FLOOR = 1e-6
 
 
 def train_functional_nets(
-    sounds: Sequence[np.ndarray],
+    copies: Sequence[np.ndarray],
     labels: np.ndarray,
     *,
-    elsewhere: int = 0,
     seed: int = 0,
     say: Say = lambda line: None,
 ) -> FunctionalNets:
@@ -46,28 +44,9 @@ def train_functional_nets(
 
     Parameters
     ----------
-    sounds : (n,) float32 each, at 16 kHz; all long and loud enough to have features.
+    copies : (n, 1553) float64 each: functionals of the clips, and of changed copies of them.
     labels : (n,) int, 0 to 6.
-    elsewhere : copies of each as if recorded elsewhere; 0: the clips at several speeds.
     say : is told how it goes.
-    """
-    return train_on_copies(
-        heard(sounds, elsewhere=elsewhere, seed=seed, say=say), labels, seed=seed, say=say
-    )
-
-
-def train_on_copies(
-    copies: Sequence[np.ndarray],
-    labels: np.ndarray,
-    *,
-    seed: int = 0,
-    say: Say = lambda line: None,
-) -> FunctionalNets:
-    """Train nets on functionals that :func:`emotiw_cli.clips.voice.heard.heard` gave.
-
-    Parameters
-    ----------
-    copies : (n, 1553) float64 each, row by row of the same clips. labels : (n,) int, 0 to 6.
     """
     mean, spread, axes = _principal(np.concatenate(copies))
     seen = np.concatenate([components(rows, mean, spread, axes) for rows in copies])

@@ -73,7 +73,7 @@ def test_training_tells_voices_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.stack([functionals(clip) for clip in clips])
     copies = [rows, rows + 0.01]
     made, again, other = (
-        train_functionals.train_on_copies(copies, labels, seed=seed) for seed in (3, 3, 4)
+        train_functionals.train_functional_nets(copies, labels, seed=seed) for seed in (3, 3, 4)
     )
     posteriors = np.stack([made.posterior(clip) for clip in clips])
     assert (posteriors.argmax(axis=1) == labels).mean() > 0.9
