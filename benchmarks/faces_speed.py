@@ -23,7 +23,8 @@ import numpy as np
 from PIL import Image
 
 from emotiw_cli.faces.align import align_face
-from emotiw_cli.faces.detect import Detection, detect_faces
+from emotiw_cli.faces.detect import detect_faces
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.images import load_image
 from emotiw_cli.faces.landmarks import Landmarks5, Landmarks68
 

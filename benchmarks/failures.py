@@ -23,7 +23,8 @@ from emotiw_cli.bundle.load import find_bundle, load_bundle
 from emotiw_cli.bundle.predict import predict_photo
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.errors import EmotiwError
-from emotiw_cli.faces.detect import Detection, detect_faces
+from emotiw_cli.faces.detection import Detection
+from emotiw_cli.faces.detectors import DEFAULT_DETECTOR, find_detector
 from emotiw_cli.faces.images import load_image
 
 Change = Callable[[np.ndarray, Detection], np.ndarray]
@@ -132,7 +133,7 @@ def main() -> None:
     columns, rows = (len(CHANGES) + 1) // 2, []
     sheet = Image.new("RGB", (columns * TILE, 2 * len(images) * (TILE + _TEXT)), "white")
     for place, (path, image) in enumerate(zip(options.photos, images, strict=True)):
-        boxes = detect_faces(image)
+        boxes = find_detector(DEFAULT_DETECTOR)(image)
         if not boxes:
             raise SystemExit(f"failures not shown: {path} has no face; give another photo.")
         box = max(boxes, key=lambda one: one.width * one.height)

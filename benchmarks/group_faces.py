@@ -31,7 +31,7 @@ import numpy as np
 
 from emotiw_cli.data.sources import open_source
 from emotiw_cli.faces import yunet
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.detectors import DETECTORS, find_detector
 from emotiw_cli.faces.images import load_image
 

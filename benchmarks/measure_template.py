@@ -21,7 +21,8 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from emotiw_cli.faces.detect import Detection, detect_faces
+from emotiw_cli.faces.detect import detect_faces
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.images import load_image
 from emotiw_cli.faces.landmarks import Landmarks5, Landmarks68
 from emotiw_cli.faces.template import TEMPLATE, anchors

@@ -38,6 +38,7 @@ from emotiw_cli.data.face_maker import FaceMaker
 from emotiw_cli.data.index import FaceRow, write_index
 from emotiw_cli.data.make_faces import SFEW_SIZE
 from emotiw_cli.data.shards import ShardReader, shard_name, write_shard
+from emotiw_cli.faces.detectors import DEFAULT_DETECTOR
 from emotiw_cli.faces.images import load_image
 from emotiw_cli.inputs.preprocessing import Preprocessing
 from emotiw_cli.inputs.representation import Representation
@@ -107,9 +108,9 @@ def photo(side: int) -> bytes:
 def measure_align(runs: int) -> dict[str, float]:
     """Seconds a picture takes from its bytes to its face, and its bytes."""
     found = {}
-    for name, side, detect in (("photos", 250, True), ("crops", 112, False)):
+    for name, side, detector in (("photos", 250, DEFAULT_DETECTOR), ("crops", 112, None)):
         content = photo(side)
-        maker = FaceMaker(lambda row, content=content: content, SFEW_SIZE, detect=detect)
+        maker = FaceMaker(lambda row, content=content: content, SFEW_SIZE, detector=detector)
         row, face = maker(FaceRow(0, "photo.jpg"))
         if face is None:
             raise SystemExit(f"no face is found in the example photo at {side} px ({row.status})")

@@ -72,7 +72,7 @@ def examine(work: Path) -> Iterator[Check]:
         broken = broken or check.state == FAULT
         yield check
     if not broken:  # else every one of these would only say so again
-        yield _tried("face detector", _detector)
+        yield _tried("face detectors", _detectors)
         yield _tried("landmark models", _landmarks)
         yield _tried("default bundle", _bundle)
     yield from _training()
@@ -143,13 +143,14 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts[0].split(".")) if parts else ()
 
 
-def _detector() -> str:
+def _detectors() -> str:
     import numpy as np
 
-    from emotiw_cli.faces.detect import detect_faces
+    from emotiw_cli.faces.detectors import DETECTORS, find_detector
 
-    detect_faces(np.zeros((96, 96, 3), np.uint8))
-    return "SHA-256 right, runs"
+    for name in DETECTORS:
+        find_detector(name)(np.zeros((96, 96, 3), np.uint8))
+    return f"{', '.join(DETECTORS)}: SHA-256 right, run"
 
 
 def _landmarks() -> str:

@@ -64,7 +64,7 @@ def test_numbers_of_a_version(version: str, numbers: tuple[int, ...]) -> None:
 
 
 def test_face_detector_and_landmarks_work_here() -> None:
-    assert doctor._tried("detector", doctor._detector).state == "ok"
+    assert doctor._tried("detectors", doctor._detectors).state == "ok"
     assert doctor._tried("landmarks", doctor._landmarks).found.startswith("5 and 68 points")
 
 

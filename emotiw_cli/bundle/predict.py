@@ -14,7 +14,7 @@ from emotiw_cli.bundle.load import DEFAULT, find_bundle, load_bundle, verify_bun
 from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.faces.align import align_face, fit_face
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.detectors import DEFAULT_DETECTOR, find_detector
 from emotiw_cli.faces.images import ImageError, load_image
 from emotiw_cli.faces.landmarks import Landmarks5

@@ -30,7 +30,7 @@ from emotiw_cli.clips.result import (
 from emotiw_cli.clips.tubes import Follower, Tube
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.clips.voice.run import STEP, VoiceModel
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 
 Advance = Callable[[float], None]
 """Told how many seconds of a clip are read."""

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from emotiw_cli.clips.decode import Frame
-from emotiw_cli.faces.detect import CLEAR, SMALLEST_BOX, Detection, detect_faces
+from emotiw_cli.faces.detect import CLEAR, SMALLEST_BOX, detect_faces
+from emotiw_cli.faces.detection import Detection
 
 DISTANCE = 0.008
 """Greatest squared distance of linked centres, over the squared diagonal of the picture."""

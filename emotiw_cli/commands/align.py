@@ -22,6 +22,8 @@ Layout = Literal[
     "recordio",
 ]
 
+Detector = Literal["yunet", "hog", "hog-haar"]
+
 
 def align_command(
     source: Annotated[
@@ -46,6 +48,10 @@ def align_command(
     detect: Annotated[
         bool, typer.Option("--detect/--no-detect", help="Find the face, or take the whole picture.")
     ] = True,
+    detector: Annotated[
+        Detector,
+        typer.Option("--detector", help="What finds it: a small net, or dlib's HOG detector."),
+    ] = "yunet",
     missed: Annotated[
         Literal["drop", "whole"],
         typer.Option("--missed", help="A picture without a found face: no face, or the whole."),
@@ -143,7 +149,7 @@ def align_command(
             folder,
             size=(width, height),
             detail=detail,
-            detect=detect,
+            detector=detector if detect else None,
             missed=missed,
             workers=workers or None,
             share=parts,

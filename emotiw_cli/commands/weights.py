@@ -18,7 +18,7 @@ def weights_command() -> None:
     """Take weights trained elsewhere into the workspace, or show what is in a file.
 
     Caffe models (.caffemodel) and their mean images, safetensors, PyTorch state dicts (.pt, .pth),
-    and the ImageNet weights of torchvision's nets.
+    members of bundles, and the ImageNet weights of torchvision's nets.
     """
 
 
@@ -27,8 +27,9 @@ def import_command(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Weights: .caffemodel, .safetensors, .pt or .pth; a folder of a --preset; or "
-            "imagenet, for torchvision's own weights of the --net.",
+            help="Weights: .caffemodel, .safetensors, .pt, .pth, or .onnx that emotiw wrote; a "
+            "folder of a --preset; BUNDLE/MEMBER; or imagenet, for torchvision's own weights of "
+            "the --net.",
         ),
     ],
     name: options.Name,
@@ -87,7 +88,13 @@ def import_command(
         int | None,
         typer.Option("--crop", min=16, help="Side of the net's input, px.  [default: the net's]"),
     ] = None,
-    crops: options.CropsName = "centre",
+    crops: Annotated[
+        Literal["centre", "mirror", "ten"] | None,
+        typer.Option(
+            "--crops",
+            help="Crops whose posteriors are averaged at test time.  [default: centre]",
+        ),
+    ] = None,
     validate: Annotated[
         list[str] | None,
         typer.Option(
@@ -118,18 +125,27 @@ def import_command(
     seen the validation faces of --validate. Any other head is left out: the model is a start for
     `emotiw finetune --init NAME`. Weights that do not fit the whole net are refused, with the nets
     that they do fit, unless --partial is given. What the weights were trained on is not known
-    here, so `emotiw evaluate` cannot refuse faces they have seen.
+    here, so `emotiw evaluate` cannot refuse faces they have seen; unless they are a bundle's.
+
+    A bundle's member, such as faces-3/votes-96-long, brings its net, representation and sizes: a
+    start for training on faces of your own, or a member to be weighed anew beside others.
     """
     options.require_training()
     from emotiw_cli.commands._console import print_json, progress, table
     from emotiw_cli.emotions import emotion_from_label
+    from emotiw_cli.training.bundle_member import bundle_member
     from emotiw_cli.training.distributed import joined
     from emotiw_cli.training.import_weights import Origin, import_weights
     from emotiw_cli.training.released import released
 
-    if preset is None and net is None:
+    if preset:
+        origin = released(source, rep)
+    elif net is None and len(source.parts) == 2 and not source.exists():
+        origin = bundle_member(str(source), work)
+    elif net is None:
         raise typer.BadParameter("name the net the weights are of", param_hint="--net")
-    origin = released(source, rep) if preset else Origin(source, net or "")
+    else:
+        origin = Origin(source, net)
     given: dict[str, Any] = {
         "net": net,
         "mean": mean,
@@ -137,13 +153,13 @@ def import_command(
         "representation": rep,
         "resize": resize,
         "crop": crop,
+        "crops": crops,
     }
     if classes is not None:
         words = [word for word in classes.split(",") if word.strip()]
         given["classes"] = tuple(emotion_from_label(word, "--classes") for word in words)
     origin = replace(
         origin,
-        crops=crops,
         mean_fit=mean_fit,
         **{part: value for part, value in given.items() if value is not None},
     )

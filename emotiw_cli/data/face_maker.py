@@ -12,6 +12,7 @@ from emotiw_cli.data.index import OK, FaceRow, landmarks_text
 from emotiw_cli.data.sources.lines import BadRowError
 from emotiw_cli.data.sources.source import BAD_ROW, Reader
 from emotiw_cli.faces.align import align_face, fit_face
+from emotiw_cli.faces.detectors import DEFAULT_DETECTOR, find_detector
 from emotiw_cli.faces.images import ImageError, load_image, pixel_digest
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class FaceMaker:
     read : reads a row's picture.
     size : (width, height) of the faces in pixels.
     detail : reduce a face to at most this many pixels across before it is enlarged, or None.
-    detect : find the face; False takes the picture, a crop already, as the face.
+    detector : what finds the face, one of :data:`emotiw_cli.faces.detectors.DETECTORS`; None takes
+        the picture, a crop already, as the face.
     missed : what becomes of a picture without a detected face: ``drop`` gives its row the status
         ``no_face``, ``whole`` takes the whole picture as the face.
     """
@@ -40,7 +42,7 @@ class FaceMaker:
     read: Reader
     size: tuple[int, int]
     detail: int | None = None
-    detect: bool = True
+    detector: str | None = DEFAULT_DETECTOR
     missed: Missed = "drop"
 
     def __call__(self, row: FaceRow) -> tuple[FaceRow, np.ndarray | None]:
@@ -67,11 +69,8 @@ class FaceMaker:
         image = content if isinstance(content, np.ndarray) else load_image(content, name=row.path)
         height, width = image.shape[:2]
         row = replace(row, width=width, height=height, pixels=pixel_digest(image))
-        if self.detect:
-            # Imported here: sets of crops need no dlib.
-            from emotiw_cli.faces.detect import detect_faces
-
-            faces = detect_faces(image)
+        if self.detector is not None:
+            faces = find_detector(self.detector)(image)
             if faces:
                 chosen = faces[0]
                 points = _landmarks().points(image, chosen)

@@ -15,6 +15,7 @@ from emotiw_cli.data.sharded import Stage, StageReport, run_stage
 from emotiw_cli.data.shards import write_shard
 from emotiw_cli.data.sources.source import Source
 from emotiw_cli.errors import InputError
+from emotiw_cli.faces.detectors import DEFAULT_DETECTOR
 
 INPUTS_PER_SHARD = 1024
 SHARD_BYTES = 1 << 27
@@ -37,7 +38,7 @@ def make_faces(
     *,
     size: tuple[int, int] = SFEW_SIZE,
     detail: int | None = None,
-    detect: bool = True,
+    detector: str | None = DEFAULT_DETECTOR,
     missed: Missed = "drop",
     workers: int | None = None,
     share: tuple[int, int] = (1, 1),
@@ -51,7 +52,7 @@ def make_faces(
     Parameters
     ----------
     folder : of the artefact, ``WORK/faces/NAME``.
-    size, detail, detect, missed : see :class:`FaceMaker`.
+    size, detail, detector, missed : see :class:`FaceMaker`.
     workers, share, overwrite, licences, on_progress : see :func:`run_stage`, which also names
         what is raised.
     inputs_per_shard : by default :data:`INPUTS_PER_SHARD`, fewer for large faces.
@@ -63,7 +64,8 @@ def make_faces(
         "layout": source.layout,
         "size": list(size),
         "detail": detail,
-        "detect": detect,
+        "detect": detector is not None,
+        **({"detector": detector} if detector is not None else {}),
         "missed": missed,
         "exclude": None,
         "split_by_group": None,
@@ -74,12 +76,12 @@ def make_faces(
     }
     stage = Stage(
         "faces",
-        FaceMaker(source.read, size, detail, detect, missed),
+        FaceMaker(source.read, size, detail, detector, missed),
         _FaceWriter(size),
         DATASET,
         _stored,
         inputs_per_shard,
-        _DETECT_BATCH if detect else _CROP_BATCH,
+        _DETECT_BATCH if detector is not None else _CROP_BATCH,
     )
     return run_stage(
         stage,

@@ -11,6 +11,7 @@ from emotiw_cli.data.faces import Faces
 from emotiw_cli.data.make_faces import make_faces
 from emotiw_cli.data.sources import open_source
 from emotiw_cli.errors import InputError
+from emotiw_cli.faces.detectors import DEFAULT_DETECTOR
 
 
 def find_faces(
@@ -30,8 +31,8 @@ def find_faces(
     Parameters
     ----------
     spec : of the bundle that will see the faces.
-    detect, workers, on_progress : of the alignment, see
-        :func:`emotiw_cli.data.make_faces.make_faces`.
+    detect : find faces as `predict` does; if False whole pictures are faces.
+    workers, on_progress : of the alignment, see :func:`emotiw_cli.data.make_faces.make_faces`.
 
     Raises
     ------
@@ -55,14 +56,14 @@ def find_faces(
     width, height = spec.face_size
     parts = [path.resolve().stem.lstrip("."), f"{width}x{height}"]
     parts += [f"detail{spec.detail}"] if spec.detail else []
-    parts += [] if detect else ["whole"]
+    parts += [DEFAULT_DETECTOR if detect else "whole"]
     name = "-".join([*parts, source.digest[:6]])
     make_faces(
         source,
         folder_of(work, "faces", name),
         size=spec.face_size,
         detail=spec.detail,
-        detect=detect,
+        detector=DEFAULT_DETECTOR if detect else None,
         workers=workers,
         on_progress=on_progress,
     )

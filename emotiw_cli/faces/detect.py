@@ -20,7 +20,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -28,6 +27,7 @@ import dlib
 import numpy as np
 
 from emotiw_cli.errors import TamperedError
+from emotiw_cli.faces.detection import Detection
 
 LONGEST_SIDE = 1600
 """Larger pictures are reduced to this longest side, in pixels, before the first look."""
@@ -43,32 +43,6 @@ SAME_FACE = 0.3
 
 _DETECTOR = Path(__file__).with_name("frontal_face_hog.svm")
 _DETECTOR_SHA256 = "f3f7aa833fb4a14a46fc48689f45b98d85ef72d6dfaf8bdc012b7d3c522a5426"
-
-
-@dataclass(frozen=True)
-class Detection:
-    """One face's box in a picture.
-
-    Attributes
-    ----------
-    x, y, width, height : int
-        The box in the picture's pixels, clipped to the picture.
-    score : float
-        The detector's margin: 0 is its threshold, clear frontal faces reach 1 to 3.
-    method : str
-        ``hog`` for the picture as it is, ``hog_x2`` for the picture enlarged twofold, ``hog_x4`` …
-    outline : tuple of int, optional
-        The box as x, y, width, height before it was clipped, where the face sticks out of the
-        picture: landmarks are placed relative to it.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-    score: float
-    method: str
-    outline: tuple[int, int, int, int] | None = None
 
 
 def detect_faces(image: np.ndarray, *, upsample: Sequence[int] = (0, 1)) -> list[Detection]:

@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 
 from emotiw_cli.errors import InputError
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 
 DETECTORS = {
     "hog": ("detect", "detect_faces"),
@@ -22,8 +22,8 @@ DETECTORS = {
 and asks a Haar cascade where there is none; ``yunet`` is a small net.
 """
 
-DEFAULT_DETECTOR = "hog"
-"""What finds faces in single photos unless told otherwise."""
+DEFAULT_DETECTOR = "yunet"
+"""What finds faces in photos unless told otherwise."""
 
 Detect = Callable[[np.ndarray], list[Detection]]
 """(H, W, 3) uint8 RGB → the faces, the largest first."""

@@ -15,7 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from emotiw_cli.faces.detect import Detection, detect_faces
+from emotiw_cli.faces.detect import detect_faces
+from emotiw_cli.faces.detection import Detection
 
 CASCADE = "haarcascade_frontalface_alt2.xml"
 SCALE = 1.3

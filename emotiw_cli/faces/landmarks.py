@@ -21,7 +21,7 @@ import dlib
 import numpy as np
 
 from emotiw_cli.errors import MissingDependencyError, TamperedError
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 
 BOX_WIDTH = 192
 """Width in pixels to which a face's box is brought before its landmarks are sought."""

@@ -21,13 +21,14 @@ import numpy as np
 import onnxruntime
 
 from emotiw_cli.errors import TamperedError
-from emotiw_cli.faces.detect import LONGEST_SIDE, Detection
+from emotiw_cli.faces.detection import Detection
 
 METHOD = "yunet"
 STRIDES = (8, 16, 32)
-SIDES = (LONGEST_SIDE, 480)
-"""Longest sides, in pixels, at which pictures are looked at: the net misses faces wider than some
-five hundred pixels."""
+LOOKS = ((1600, 1.0), (480, 4.0))
+"""Longest sides, in pixels, at which pictures are looked at, each with the most by which smaller
+pictures are enlarged towards it. The net misses faces wider than some five hundred pixels, and
+many that fill a small picture."""
 
 THRESHOLD = 0.7
 """Least score of a face, from 0 to 1."""
@@ -45,8 +46,8 @@ _NET_SHA256 = "208933e966b29d336b2ef4d55bfc589ff2c0d197104201056bfe303aa86ba61a"
 def detect_yunet(image: np.ndarray, *, threshold: float = THRESHOLD) -> list[Detection]:
     """Find the faces of a picture.
 
-    The picture is looked at once for each of :data:`SIDES` that it is larger than, reduced to it,
-    or as it is; of what two looks see of one face, the better score counts.
+    The picture is looked at once for each of :data:`LOOKS`; of what two looks see of one face, the
+    better score counts.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def detect_yunet(image: np.ndarray, *, threshold: float = THRESHOLD) -> list[Det
         The largest area first; of equal areas the one further up, then further left.
     """
     height, width = image.shape[:2]
-    zooms = {min(1.0, side / max(height, width)) for side in SIDES}
+    zooms = {min(most, side / max(height, width)) for side, most in LOOKS}
     looks = [_look(image, zoom, threshold) for zoom in sorted(zooms, reverse=True)]
     scores, centres, sizes, points = map(np.concatenate, zip(*looks, strict=True))
     faces = [
@@ -82,8 +83,9 @@ def _look(
     """
     height, width = image.shape[:2]
     size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-    if zoom < 1:
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if zoom != 1:
+        way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+        image = cv2.resize(image, size, interpolation=way)
     columns, rows = size
     block = STRIDES[-1]
     padded = np.zeros((1, 3, rows + -rows % block, columns + -columns % block), np.float32)

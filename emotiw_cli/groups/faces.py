@@ -38,7 +38,7 @@ from emotiw_cli.data.shards import ShardReader, landing_hdf5, store
 from emotiw_cli.data.sources.source import Reader, Source
 from emotiw_cli.data.tally import UNLABELLED, Tally
 from emotiw_cli.faces.align import align_face, fit_face
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.detectors import find_detector
 from emotiw_cli.faces.images import ImageError, load_image, pixel_digest
 from emotiw_cli.faces.landmarks import Landmarks5, Landmarks68

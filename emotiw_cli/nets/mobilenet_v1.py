@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emotiw_cli.nets.classifier import Classifier
+from emotiw_cli.nets.folded import renormalise
 from emotiw_cli.nets.layers import BatchNorm2d, Dropout
 
 _BLOCKS = [
@@ -115,9 +116,8 @@ def is_folded(tensors: Mapping[str, Tensor]) -> bool:
 def unfold(net: MobileNetV1, folded: Mapping[str, Tensor], faces: Tensor) -> list[str]:
     """Load folded weights and put normalisation back so that the output is unchanged.
 
-    Each convolution takes the folded weight; its normalisation takes the statistics of `faces`
-    at that place, and the scale and shift that undo them and add the folded bias. Fine-tuning
-    then starts from the same function with normalisation at work.
+    Fine-tuning then starts from the same function with normalisation at work, see
+    :func:`emotiw_cli.nets.folded.renormalise`.
 
     Parameters
     ----------
@@ -127,22 +127,12 @@ def unfold(net: MobileNetV1, folded: Mapping[str, Tensor], faces: Tensor) -> lis
     -------
     Names of the tensors that were set.
     """
-    was_training = net.training
-    net.eval()
     done = []
-    x = faces
     for name, unit in net.units():
         unit.conv.weight.copy_(folded[f"{name}.weight"])
-        raw = unit.conv(unit.pad(x))
-        variance, mean = torch.var_mean(raw, (0, 2, 3), correction=0)
-        norm = unit.norm
-        assert norm.running_mean is not None
-        assert norm.running_var is not None
-        norm.running_mean.copy_(mean)
-        norm.running_var.copy_(variance)
-        norm.weight.copy_((variance + norm.eps).sqrt())
-        norm.bias.copy_(mean + folded[f"{name}.bias"])
-        x = F.relu6(norm(raw))
+        unit.norm.reset_running_stats()
+        unit.norm.weight.fill_((1 + unit.norm.eps) ** 0.5)
+        unit.norm.bias.copy_(folded[f"{name}.bias"])
         done += [f"{name}.conv.weight", f"{name}.norm"]
-    net.train(was_training)
+    renormalise(net, faces)
     return done

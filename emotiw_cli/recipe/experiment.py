@@ -118,7 +118,9 @@ class _Reading:
         self.content = content
         self.overrides = [_split_override(one) for one in overrides]
         self.inputs = self._inputs(content.pop("inputs", {}))
-        self.values = self._values(content.pop("for", {}))
+        self.written = self._values(content.pop("for", {}))
+        self.values = self._overridden(self.written)
+        self.left_out: set[str] = set()
         for name in set(self.inputs) & set(self.values):
             raise self._refusal(("for", name), f"{name!r} is an input too; rename one.")
 
@@ -134,6 +136,10 @@ class _Reading:
                 first, second = sorted((drafts[key], draft), key=lambda one: not one.bound)
                 drafts[key] = first
                 first.layers += second.layers[1:]
+        # What refines a step of a value that --set for.… leaves out is left out with it.
+        drafts = {
+            key: draft for key, draft in drafts.items() if draft.bound or key not in self.left_out
+        }
         for target, text in self.overrides:
             self._override(drafts, target, text)
         return Experiment(
@@ -171,6 +177,10 @@ class _Reading:
             if not isinstance(listed, list) or not listed:
                 raise self._refusal(("for", name), "write a list of values.")
             found[name] = listed
+        return found
+
+    def _overridden(self, written: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+        found = dict(written)
         for target, text in self.overrides:
             if target.startswith("for."):
                 name = target.removeprefix("for.")
@@ -204,8 +214,12 @@ class _Reading:
             keys = (*verb.words, pattern)
             layer = self._layer(verb, options, keys)
             words = [word for word in dict.fromkeys(_WORD.findall(pattern)) if self._is(word, keys)]
-            for bound in self._bindings(words):
-                name = _WORD.sub(lambda match, bound=bound: str(bound[match[1]]), pattern)  # type: ignore[misc]
+            bindings = self._bindings(words, self.values)
+            named = {_named(pattern, bound) for bound in self._bindings(words, self.written)}
+            named -= {_named(pattern, bound) for bound in bindings}
+            self.left_out |= {f"{verb} {name}" for name in named}
+            for bound in bindings:
+                name = _named(pattern, bound)
                 if name != Path(name).name or name.startswith("."):
                     raise self._refusal(keys, f"{name!r} is not a usable name.")
                 yield _Draft(verb, name, bound, self._where(keys), [common, layer])
@@ -215,8 +229,9 @@ class _Reading:
             raise self._refusal(keys, f"{{{word}}} is not in [for]; {nearest(word, self.values)}")
         return True
 
-    def _bindings(self, words: Sequence[str]) -> list[dict[str, Any]]:
-        lists = [self.values[word] for word in words]
+    @staticmethod
+    def _bindings(words: Sequence[str], values: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+        lists = [values[word] for word in words]
         return [dict(zip(words, one, strict=True)) for one in itertools.product(*lists)]
 
     def _layer(
@@ -329,8 +344,15 @@ class _Reading:
                 for word in dict.fromkeys(_WORD.findall(str(value)))
                 if word in self.values and word not in draft.bound
             ]
-            filled += [fill(value, {**draft.bound, **more}) for more in self._bindings(free)]
+            filled += [
+                fill(value, {**draft.bound, **more}) for more in self._bindings(free, self.values)
+            ]
         return filled
+
+
+def _named(pattern: str, bound: Mapping[str, Any]) -> str:
+    """The name of a step for the values that stand for the words in it."""
+    return _WORD.sub(lambda match: str(bound[match[1]]), pattern)
 
 
 def _find_net(name: str) -> None:

@@ -25,12 +25,16 @@ from emotiw_cli.artefact import (
     write_manifest,
 )
 from emotiw_cli.bundle.arrays import read_arrays
+from emotiw_cli.bundle.load import verify_bundle
+from emotiw_cli.bundle.schema import SEEN, BundleSpec
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import InputError
 from emotiw_cli.inputs.preprocessing import Preprocessing
 from emotiw_cli.inputs.representation import Representation
 from emotiw_cli.nets.classifier import MEAN_IMAGE, Classifier, is_head, set_mean_image
 from emotiw_cli.nets.fitting import Fitting, empty_net, fit_tensors, load_tensors, nets_that_fit
+from emotiw_cli.nets.folded import read_onnx
 from emotiw_cli.nets.mean_image import MeanFit, mean_for, read_mean_image
 from emotiw_cli.nets.parity import TOLERANCE, compare_with_caffe
 from emotiw_cli.nets.registry import TORCHVISION, find_net
@@ -52,6 +56,8 @@ from emotiw_cli.training.recipe import plan_digest
 
 IMAGENET = Path("imagenet")
 """Stands for torchvision's own weights of the net."""
+ONNX = ".onnx"
+"""Of nets that emotiw exported."""
 _CHUNK = 64
 
 
@@ -71,6 +77,8 @@ class Origin:
     resize, crop : as in :class:`Preprocessing`; None for the net's own.
     crops : as in :class:`Preprocessing`.
     mean_fit : how a mean image of another size is brought to the input's.
+    bundle : folder of the verified bundle they are a member of, if any; what that has seen, the
+        class mix its posteriors refer to and its licence are the model's too.
     """
 
     weights: Path
@@ -83,6 +91,7 @@ class Origin:
     crop: int | None = None
     crops: Literal["centre", "mirror", "ten"] = "centre"
     mean_fit: MeanFit = "crop"
+    bundle: Path | None = None
 
     def checked(self) -> Origin:
         """With the net's own sizes where none are given.
@@ -157,7 +166,7 @@ def import_weights(
     files = [file_reference(path) for path in (origin.mean, origin.prototxt) if path is not None]
     inputs = [*(faces.inputs if faces else []), reference, *files]
     choices = {**asdict(origin), "weights": reference["name"]}
-    for part in ("mean", "prototxt"):
+    for part in ("mean", "prototxt", "bundle"):
         path = getattr(origin, part)
         choices[part] = path.name if path else None
     plan = {"task": "import", "recipe": choices, "inputs": inputs, "partial": partial}
@@ -185,16 +194,17 @@ def import_weights(
             "task": "emotion" if emotions else "backbone",
             "classes": list(EMOTIONS) if emotions else [],
         }
-        with landing_file(folder / "seen.npz") as file:
-            np.savez(file, pixels=np.zeros(0, np.uint64), groups=np.zeros(0, np.str_))
+        spec, seen = _bundle(origin)
+        seen.write(folder / "seen.npz")
         if emotions:
             assert origin.crop is not None
             export_onnx(net, origin.crop, folder / "model.onnx")
             outputs.append("model.onnx")
         if faces and task:
-            preprocessing = _preprocessing(origin, faces)
-            # Nobody knows the mix of classes these posteriors refer to; an even one is no news.
-            described["prior"] = [1 / len(EMOTIONS)] * len(EMOTIONS)
+            preprocessing = _preprocessing(origin, faces, spec)
+            # Where nobody knows the mix of classes posteriors refer to, an even one is no news.
+            even = [1 / len(EMOTIONS)] * len(EMOTIONS)
+            described["prior"] = list(spec.prior.train) if spec else even
             described["preprocessing"] = preprocessing.to_json()
             posterior = _posteriors(
                 net, faces, task, preprocessing, process, folder / "checkpoint", digest, on_face
@@ -215,13 +225,23 @@ def import_weights(
                 "left": sum(line["how"] == "left" for line in report),
             },
             metrics=figures,
-            licences=sorted({*(faces.licences if faces else []), *([licence] if licence else [])}),
+            licences=sorted(
+                {
+                    *(faces.licences if faces else []),
+                    *([licence] if licence else []),
+                    *([spec.licence] if spec else []),
+                }
+            ),
         )
         return open_artefact(work, "models", name)
 
 
 def _read(origin: Origin) -> tuple[Weights, dict[str, str]]:
     """The weights, and what a manifest records of them."""
+    if origin.weights.suffix == ONNX:
+        assert origin.crop is not None
+        tensors = read_onnx(origin.weights, find_net(origin.net).build, origin.crop)
+        return Weights("ONNX", tensors), file_reference(origin.weights)
     if origin.weights != IMAGENET or origin.weights.is_file():
         return read_weights(origin.weights), file_reference(origin.weights)
     from emotiw_cli.nets.torchvision_net import imagenet_weights
@@ -238,6 +258,13 @@ def _read(origin: Origin) -> tuple[Weights, dict[str, str]]:
         content.update(part.encode() + value.numpy().tobytes())
     reference = {"kind": "file", "name": f"torchvision {name}", "digest": content.hexdigest()}
     return Weights("PyTorch state dict", tensors), reference
+
+
+def _bundle(origin: Origin) -> tuple[BundleSpec | None, Seen]:
+    """The bundle the weights are of, if any, and what they have seen as far as is known."""
+    if origin.bundle is None:
+        return None, Seen(np.zeros(0, np.uint64), frozenset(), np.zeros(0, np.uint64))
+    return verify_bundle(origin.bundle), Seen.read(origin.bundle / SEEN)
 
 
 def _built(
@@ -350,9 +377,18 @@ def _order(net: nn.Module, classes: tuple[str, ...]) -> None:
             value.copy_(value[order].clone())
 
 
-def _preprocessing(origin: Origin, faces: FaceSet) -> Preprocessing:
+def _preprocessing(
+    origin: Origin, faces: FaceSet, bundle: BundleSpec | None = None
+) -> Preprocessing:
     assert origin.resize is not None
     assert origin.crop is not None
+    if bundle and (bundle.face_size, bundle.detail) != (faces.size, faces.detail):
+        width, height = bundle.face_size
+        raise InputError(
+            f"{bundle.name} sees faces of {width}×{height}"
+            + (f" with --detail {bundle.detail}" if bundle.detail else "")
+            + ", those of --validate are others; align them so."
+        )
     spec = find_net(origin.net)
     return Preprocessing(
         origin.representation,

@@ -19,6 +19,7 @@ from emotiw_cli.artefact import (
 )
 from emotiw_cli.errors import ArtefactError, InputError, TamperedError
 from emotiw_cli.nets.classifier import MEAN_IMAGE, is_head, set_mean_image
+from emotiw_cli.nets.folded import is_plain, renormalise
 from emotiw_cli.nets.mobilenet_v1 import MobileNetV1, is_folded, unfold
 from emotiw_cli.nets.tfjs import mobilenet_v1_from_tfjs, read_tfjs
 from emotiw_cli.nets.weights import read_weights
@@ -99,6 +100,8 @@ def load_initial(
             "use weights of the same --net."
         )
     net.load_state_dict({k: v for k, v in tensors.items() if k not in left}, strict=False)
+    if is_plain(net):
+        renormalise(net, faces)
     return {"matched": [name for name in own if name not in left], "left": left}
 
 

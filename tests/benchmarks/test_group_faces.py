@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from group_faces import Seen, matched, overlap, read_boxes, read_counts
 
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 
 
 def test_overlap_is_intersection_over_union() -> None:

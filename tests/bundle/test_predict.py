@@ -24,9 +24,9 @@ from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.errors import OutputError, TamperedError
 from emotiw_cli.faces.align import align_face, fit_face
-from emotiw_cli.faces.detect import detect_faces
 from emotiw_cli.faces.images import load_image
 from emotiw_cli.faces.landmarks import Landmarks5
+from emotiw_cli.faces.yunet import detect_yunet
 
 FACE = (512 // 2 - 140, 60, 512 // 2 + 150, 390)
 """Left, top, right, bottom of the part of the photo with the face."""
@@ -64,7 +64,7 @@ def test_one_face(image: np.ndarray, bundle: Bundle) -> None:
 
 
 def test_equals_the_bundle_on_the_aligned_face(image: np.ndarray, bundle: Bundle) -> None:
-    (box,) = detect_faces(image)
+    (box,) = detect_yunet(image)
     face = align_face(image, Landmarks5().points(image, box), bundle.spec.face_size)
     (found,) = predict_photo(image, bundle)
     assert found.posterior == tuple(bundle.posteriors([face])[0])
@@ -96,11 +96,11 @@ def test_forty_faces(tile: np.ndarray, bundle: Bundle) -> None:
     assert areas == sorted(areas, reverse=True)
 
 
-def test_another_detector_sees_what_hog_does_not(tile: np.ndarray, bundle: Bundle) -> None:
+def test_the_detector_can_be_named(tile: np.ndarray, bundle: Bundle) -> None:
     small = np.asarray(Image.fromarray(tile).resize((36, 41)))
     photo = np.pad(small, ((20, 20), (20, 20), (0, 0)), mode="edge")
-    assert predict_photo(photo, bundle)[0].status == "no_face"
-    (found,) = predict_photo(photo, bundle, detector="yunet")
+    assert predict_photo(photo, bundle, detector="hog")[0].status == "no_face"
+    (found,) = predict_photo(photo, bundle)
     assert found.status == "ok"
     assert 15 < found.width < 36
 

@@ -34,7 +34,7 @@ def work(tmp_path: Path) -> Path:
         open_source(tmp_path / "fer.csv"),
         tmp_path / "work" / "faces" / "set",
         size=(40, 50),
-        detect=False,
+        detector=None,
         workers=1,
         inputs_per_shard=4,
     )

@@ -40,7 +40,7 @@ def faces_of(tmp_path: Path) -> MakeFaces:
             open_source(folder),
             tmp_path / "faces" / "noise",
             size=(16, 20),
-            detect=False,
+            detector=None,
             workers=1,
             overwrite=True,
             inputs_per_shard=4,

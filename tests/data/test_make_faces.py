@@ -31,7 +31,7 @@ FOURTEEN = [
 def crops(folder: Path, work: Path, name: str = "tiny", **changes: Any) -> StageReport:
     options: dict[str, Any] = {
         "size": (8, 8),
-        "detect": False,
+        "detector": None,
         "inputs_per_shard": 4,
         "workers": 1,
         **changes,
@@ -245,7 +245,7 @@ def test_a_photo_is_detected_and_aligned(tmp_path: Path, photo: Path) -> None:
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(folder / name), picture[:, :, ::-1])
     cv2.imwrite(str(folder / "c.png"), np.full((60, 50, 3), 127, np.uint8))
-    report = crops(folder, tmp_path, size=(143, 181), detect=True, workers=2)
+    report = crops(folder, tmp_path, size=(143, 181), detector="hog", workers=2)
     faces = Faces.open(tmp_path, "tiny")
     first, second, blank = faces.rows
     assert (first.status, first.faces, first.points().shape) == ("ok", 1, (68, 2))
@@ -256,7 +256,7 @@ def test_a_photo_is_detected_and_aligned(tmp_path: Path, photo: Path) -> None:
     assert (blank.status, blank.width, blank.height, blank.shard) == ("no_face", 50, 60, -1)
     assert finished(report).manifest["counts"]["status"] == {"no_face": 1, "ok": 2}
 
-    crops(folder, tmp_path, "whole", size=(20, 20), detect=True, missed="whole")
+    crops(folder, tmp_path, "whole", size=(20, 20), detector="hog", missed="whole")
     whole = Faces.open(tmp_path, "whole").rows[2]
     assert (whole.status, whole.faces, whole.detector, whole.w) == ("ok", 0, "whole", 50)
 

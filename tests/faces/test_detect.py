@@ -12,7 +12,8 @@ import pytest
 
 from emotiw_cli.errors import TamperedError
 from emotiw_cli.faces import detect
-from emotiw_cli.faces.detect import Detection, detect_faces
+from emotiw_cli.faces.detect import detect_faces
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.images import load_image
 
 FACE = (180, 70, 90, 100)  # where the astronaut's face is: x, y, width, height, by eye

@@ -5,7 +5,7 @@ import pytest
 from group_photos import single
 
 from emotiw_cli.faces import haar
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.haar import detect_haar, detect_hog_haar
 
 

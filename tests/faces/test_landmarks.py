@@ -10,7 +10,8 @@ import pytest
 
 from emotiw_cli.errors import MissingDependencyError, TamperedError
 from emotiw_cli.faces import landmarks
-from emotiw_cli.faces.detect import Detection, detect_faces
+from emotiw_cli.faces.detect import detect_faces
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.landmarks import Landmarks5, Landmarks68
 from emotiw_cli.faces.template import anchors
 

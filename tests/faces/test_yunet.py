@@ -6,7 +6,7 @@ from group_photos import PHOTOS, single
 
 from emotiw_cli.errors import InputError, TamperedError
 from emotiw_cli.faces import yunet
-from emotiw_cli.faces.detect import LONGEST_SIDE, detect_faces
+from emotiw_cli.faces.detect import detect_faces
 from emotiw_cli.faces.detectors import DETECTORS, find_detector
 from emotiw_cli.faces.images import load_image
 from emotiw_cli.faces.yunet import detect_yunet
@@ -41,7 +41,7 @@ def test_a_large_picture_is_reduced_and_its_boxes_are_in_its_own_pixels(
     astronaut: np.ndarray,
 ) -> None:
     (small,) = detect_yunet(astronaut)
-    large = np.zeros((512 * 4, LONGEST_SIDE * 2, 3), np.uint8)
+    large = np.zeros((512 * 4, 3200, 3), np.uint8)
     large[:, : 512 * 4] = astronaut.repeat(4, axis=0).repeat(4, axis=1)
     (face,) = detect_yunet(large)
     for side in ("x", "y", "width"):
@@ -52,6 +52,13 @@ def test_a_face_that_fills_a_large_picture_is_found() -> None:
     face = single("grace_hopper.jpg", 100)[10:90, 10:90]
     (found,) = detect_yunet(face.repeat(10, axis=0).repeat(10, axis=1))
     assert 600 < found.width < 800
+
+
+@pytest.mark.parametrize("side", [24, 48, 96])
+def test_a_face_that_fills_a_small_picture_is_found(side: int) -> None:
+    picture = single("grace_hopper.jpg", side)
+    (found,) = detect_yunet(picture)
+    assert 0.4 * side < found.width < side
 
 
 def test_a_face_that_sticks_out_is_clipped_and_keeps_its_outline(astronaut: np.ndarray) -> None:

@@ -10,7 +10,7 @@ from group_photos import single
 from emotiw_cli.artefact import open_artefact
 from emotiw_cli.data.sharded import StageReport
 from emotiw_cli.errors import ArtefactError, InputError
-from emotiw_cli.faces.detect import Detection
+from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.images import load_image, pixel_digest
 from emotiw_cli.groups import faces as module
 from emotiw_cli.groups.faces import Groups, crop_face, find_group, make_groups

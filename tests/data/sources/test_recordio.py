@@ -146,7 +146,7 @@ def test_what_breaks_within_a_record_is_met_when_it_is_read(tmp_path: Path) -> N
     source = open_source(folder)
     with pytest.raises(BadRowError, match="without its last part"):
         source.read(source.rows[2])
-    report = make_faces(source, tmp_path / "out", size=(12, 12), detect=False, workers=1)
+    report = make_faces(source, tmp_path / "out", size=(12, 12), detector=None, workers=1)
     assert report.counts["status"] == {"bad_row": 1, "ok": 4, "unreadable": 1}
 
 
