@@ -47,7 +47,8 @@ _MAKERS = {
     "weights import … --name {name}",
     "voices": "emotiw clips train audio SOURCE --held-out … --name {name}",
     "tubes": "emotiw clips tubes SOURCE --name {name}",
-    "modules": "emotiw clips train faces TUBES --name {name}` or `emotiw clips fuse …",
+    "modules": "emotiw clips train faces|mouths|activity TUBES --name {name}` or `emotiw clips "
+    "fuse …",
     "groups": "emotiw groups faces SOURCE --name {name}",
     "features": "emotiw groups features {name}",
     "forests": "emotiw groups train forests FEATURES --name {name}",

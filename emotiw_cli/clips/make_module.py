@@ -13,22 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from emotiw_cli.artefact import (
-    MANIFEST,
-    Artefact,
-    exclusive,
-    folder_of,
-    landing_file,
-    open_artefact,
-    reference,
-    write_manifest,
-)
+from emotiw_cli.artefact import Artefact, open_artefact
 from emotiw_cli.bundle.load import DEFAULT, load_bundle
+from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.clips.aggregate import frame_mean, segment_means
 from emotiw_cli.clips.bundle import load_clip_bundle
 from emotiw_cli.clips.fuse import Method, fit_fusion
-from emotiw_cli.clips.modules import KIND, OUTPUTS, Outputs, folds_of, open_module
-from emotiw_cli.clips.svm import FOLDS, fit_svm
+from emotiw_cli.clips.module_maker import crossed, machine, make_module, write_model
+from emotiw_cli.clips.modules import Outputs, open_module
 from emotiw_cli.clips.tube_store import TubeStore
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.clips.voice.run import ARRAYS, NET, STEP, VoiceModel, read_voice
@@ -41,7 +33,6 @@ Advance = Callable[[int, int], None]
 
 C, GAMMA = 18.1, 1 / 70
 """Of the machine on ten segments, as published."""
-MODEL = "model.npz"
 
 
 def make_faces_module(
@@ -76,14 +67,7 @@ def make_faces_module(
         If there is nothing to train on.
     """
     store = TubeStore.open(work, tubes)
-    reader = load_bundle(bundle, work=work)
-    if (store.size, store.detail) != (reader.spec.face_size, reader.spec.detail):
-        width, height = reader.spec.face_size
-        raise ArtefactError(
-            f"{store.artefact.folder} holds faces of another size than the bundle "
-            f"{reader.spec.name} reads; make tubes with --size {width}x{height}"
-            + (f" --detail {reader.spec.detail}." if reader.spec.detail else ".")
-        )
+    reader = reader_of(store, bundle, work)
     parameters: dict[str, Any] = {
         "module": "faces",
         "bundle": reader.spec.name,
@@ -107,13 +91,24 @@ def make_faces_module(
             return outputs, []
         features = np.stack(segments)
         there = np.isfinite(features).all(axis=1)
-        fit = _machine(c, gamma, seed)
-        fitted, spoken = _crossed(features, outputs, there, fit, seed)
-        with landing_file(folder / MODEL) as file:
-            np.savez(file, allow_pickle=False, **fitted)
-        return Outputs.of(store.rows, spoken), [MODEL]
+        fit = machine(c, gamma, seed)
+        fitted, spoken = crossed(features, outputs, there, fit, seed)
+        return Outputs.of(store.rows, spoken), [write_model(folder, fitted)]
 
-    return _make(work, name, parameters, [store.artefact], make, seed, overwrite)
+    return make_module(work, name, parameters, [store.artefact], make, seed, overwrite)
+
+
+def reader_of(store: TubeStore, bundle: str, work: Path) -> Bundle:
+    """The still bundle that reads the faces of tubes; :class:`ArtefactError` if they do not fit."""
+    reader = load_bundle(bundle, work=work)
+    if (store.size, store.detail) != (reader.spec.face_size, reader.spec.detail):
+        width, height = reader.spec.face_size
+        raise ArtefactError(
+            f"{store.artefact.folder} holds faces of another size than the bundle "
+            f"{reader.spec.name} reads; make tubes with --size {width}x{height}"
+            + (f" --detail {reader.spec.detail}." if reader.spec.detail else ".")
+        )
+    return reader
 
 
 def make_voice_module(
@@ -152,7 +147,7 @@ def make_voice_module(
         return Outputs.of(store.rows, np.stack(rows)), []
 
     parameters = {"module": "voice", "voice": voice}
-    return _make(work, name, parameters, sources, make, 0, overwrite)
+    return make_module(work, name, parameters, sources, make, 0, overwrite)
 
 
 def make_fusion(
@@ -183,7 +178,7 @@ def make_fusion(
     """
     opened = [open_module(work, module) for module in modules]
     tubes = {
-        source["digest"]
+        source["digest"]: source
         for artefact, _ in opened
         for source in artefact.manifest["inputs"]
         if source["kind"] == "tubes"
@@ -208,7 +203,7 @@ def make_fusion(
             fused = fit_fusion(method, given, labels, seed=seed, draws=draws, c=c, gamma=gamma)
             return lambda other: fused(other.transpose(1, 0, 2)), {}
 
-        _, fused = _crossed(features, first, everything, fit, seed)
+        _, fused = crossed(features, first, everything, fit, seed)
         made = Outputs(fused, first.labels, first.splits, first.groups)
         return made, []
 
@@ -218,51 +213,8 @@ def make_fusion(
     if method == "svm":
         parameters |= {"c": c, "gamma": gamma}
     sources = [artefact for artefact, _ in opened]
-    return _make(work, name, parameters, sources, make, seed, overwrite, tubes=tubes.pop())
-
-
-Fit = Callable[
-    [np.ndarray, np.ndarray],
-    tuple[Callable[[np.ndarray], np.ndarray], Mapping[str, np.ndarray]],
-]
-"""Features and labels of clips → what gives posteriors for features, and its arrays."""
-
-
-def _machine(c: float, gamma: float, seed: int) -> Fit:
-    def fit(
-        features: np.ndarray, labels: np.ndarray
-    ) -> tuple[Callable[[np.ndarray], np.ndarray], Mapping[str, np.ndarray]]:
-        machine = fit_svm(features, labels, c=c, gamma=gamma, seed=seed)
-        return lambda other: machine.posteriors(other, len(EMOTIONS)), machine.arrays()
-
-    return fit
-
-
-def _crossed(
-    features: np.ndarray, outputs: Outputs, there: np.ndarray, fit: Fit, seed: int
-) -> tuple[Mapping[str, np.ndarray], np.ndarray]:
-    """Arrays of a fit to all training clips, and posteriors of all: those of training clips by
-    fits without their group.
-    """
-    known = outputs.known & there
-    labels = outputs.labels
-    groups = outputs.groups[known]
-    if len(np.unique(labels[known])) < 2 or len(np.unique(groups)) < FOLDS:
-        raise InputError(
-            f"there is too little to train on: {int(known.sum())} labelled clips of the split "
-            f"train; at least {FOLDS}, of two emotions, are needed."
-        )
-    spoken = np.full((len(labels), len(EMOTIONS)), np.nan)
-    apply, arrays = fit(features[known], labels[known])
-    rest = there & ~known
-    if rest.any():
-        spoken[rest] = apply(features[rest])
-    places, folds = np.flatnonzero(known), folds_of(groups, FOLDS, seed)
-    for fold in range(FOLDS):
-        own, others = places[folds == fold], places[folds != fold]
-        if len(own):
-            spoken[own] = fit(features[others], labels[others])[0](features[own])
-    return arrays, spoken
+    (behind,) = tubes.values()
+    return make_module(work, name, parameters, sources, make, seed, overwrite, tubes=behind)
 
 
 def _spoken(model: VoiceModel, sound: np.ndarray) -> np.ndarray:
@@ -271,58 +223,3 @@ def _spoken(model: VoiceModel, sound: np.ndarray) -> np.ndarray:
     blocks = (sound[start : start + size] for start in range(0, len(sound), size))
     rows = [posterior for _, posterior in model.over_time(blocks)]
     return np.mean(rows, axis=0) if rows else np.full(len(EMOTIONS), np.nan)
-
-
-def _make(
-    work: Path,
-    name: str,
-    parameters: Mapping[str, Any],
-    sources: Sequence[Artefact],
-    make: Callable[[Path], tuple[Outputs, list[str]]],
-    seed: int,
-    overwrite: bool,
-    *,
-    tubes: str = "",
-) -> Artefact:
-    """Make a module unless it is there already, and write it with its figures."""
-    folder = folder_of(work, KIND, name)
-    inputs = [reference(source) for source in sources]
-    if tubes:
-        inputs.append({"kind": "tubes", "name": _name_of_tubes(sources), "digest": tubes})
-    with exclusive(folder):
-        if (folder / MANIFEST).is_file() and not overwrite:
-            made = open_artefact(work, KIND, name)
-            same = made.manifest["parameters"] == dict(parameters) and made.manifest["seed"] == seed
-            if same and made.manifest["inputs"] == inputs:
-                return made
-            raise ArtefactError(
-                f"{folder} was made otherwise or from other clips; choose another --name, or start "
-                "again with --overwrite."
-            )
-        (folder / MANIFEST).unlink(missing_ok=True)
-        outputs, files = make(folder)
-        outputs.write(folder / OUTPUTS)
-        return write_manifest(
-            folder,
-            KIND,
-            parameters=parameters,
-            inputs=inputs,
-            outputs=[OUTPUTS, *files],
-            counts={
-                "clips": len(outputs.labels),
-                "training": int(outputs.known.sum()),
-                "without_answer": int((~np.isfinite(outputs.posteriors).all(axis=1)).sum()),
-            },
-            metrics=outputs.figures(),
-            seed=seed,
-            licences=[note for source in sources for note in source.manifest["licences"]],
-        )
-
-
-def _name_of_tubes(sources: Sequence[Artefact]) -> str:
-    return next(
-        str(source["name"])
-        for artefact in sources
-        for source in artefact.manifest["inputs"]
-        if source["kind"] == "tubes"
-    )

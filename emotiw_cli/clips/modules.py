@@ -16,6 +16,7 @@ from emotiw_cli.clips.index import ClipRow
 from emotiw_cli.clips.voice.make import measured
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
+from emotiw_cli.evaluation.metrics import CLASSES, confusion_matrix, predictions
 
 KIND = "modules"
 OUTPUTS = "posteriors.npz"
@@ -73,8 +74,9 @@ class Outputs:
         return (self.splits == TRAIN) & (self.labels >= 0)
 
     def figures(self) -> dict[str, Any]:
-        """Accuracy and mean recall on the labelled clips of each other split; a clip that the
-        module says nothing of counts with even odds.
+        """Accuracy, mean recall and the confusion (truth × answer, in the order of the emotions) on
+        the labelled clips of each other split; a clip that the module says nothing of counts with
+        even odds.
         """
         found = {}
         for split in sorted(set(self.splits.tolist()) - {TRAIN}):
@@ -82,11 +84,13 @@ class Outputs:
             if own.any():
                 posteriors = fill_missing(self.posteriors[own])
                 figures = measured(posteriors, self.labels[own], self.groups[own])
+                confusion = confusion_matrix(self.labels[own], predictions(posteriors))
                 failed = int((~np.isfinite(self.posteriors[own]).all(axis=1)).sum())
                 found[split or "unsplit"] = {
                     "clips": int(own.sum()),
                     "without_answer": failed,
                     **figures,
+                    "confusion": confusion[:, :CLASSES].tolist(),
                 }
         return found
 

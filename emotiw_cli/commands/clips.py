@@ -22,13 +22,15 @@ def clips_command() -> None:
 
 
 def train(
-    module: Annotated[Literal["faces", "audio"], typer.Argument(help="What to train.")],
+    module: Annotated[
+        Literal["faces", "mouths", "activity", "audio"], typer.Argument(help="What to train.")
+    ],
     source: Annotated[
         Path,
         typer.Argument(
-            help="For faces: tubes of the workspace. For audio: a csv with the columns file, "
-            "emotion and subject (or actor or speaker); a folder with that csv as labels.csv; or a "
-            "folder per emotion."
+            help="For faces, mouths, activity: tubes of the workspace. For audio: a csv with the "
+            "columns file, emotion and subject (or actor or speaker); a folder with that csv as "
+            "labels.csv; or a folder per emotion."
         ),
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the module to write.")],
@@ -54,10 +56,30 @@ def train(
             "all faces, nothing is trained; faces.",
         ),
     ] = "segments",
-    c: Annotated[float, typer.Option("--c", help="Of the machine: cost of the slack.")] = 18.1,
+    c: Annotated[
+        float | None,
+        typer.Option(
+            "--c",
+            help="Of the machine: cost of the slack; faces, activity.",
+            show_default="18.1; activity: 100",
+        ),
+    ] = None,
     gamma: Annotated[
-        float, typer.Option("--gamma", help="Of the machine: width of the kernel.")
-    ] = 1 / 70,
+        float | None,
+        typer.Option(
+            "--gamma",
+            help="Of the machine: width of the kernel; faces, activity.",
+            show_default="1/70; activity: one over the mean distance of the clips",
+        ),
+    ] = None,
+    words: Annotated[
+        int,
+        typer.Option(
+            "--words",
+            min=2,
+            help="Visual words, of each of 16 regions or of movement; mouths, activity.",
+        ),
+    ] = 400,
     variant: Annotated[
         Literal["linear", "dbn", "dbn-functionals"],
         typer.Option(
@@ -98,6 +120,11 @@ def train(
     the split train. WORK/modules/NAME gets the machine, the posteriors of all clips (of those it
     was trained on by fits without them) for `emotiw clips fuse`, and figures for each other split.
 
+    mouths, activity: the same of visual words: of what mouths look like, read by softmax
+    regression, and of how faces move, read by a machine on histograms. Words are learned from the
+    split train without its labels. Movement needs tubes made with --every-frame to be seen in full.
+    A run that was killed goes on with the words it has.
+
     audio: WORK/voices/NAME gets the module, with the standardisation of its input inside, and a
     manifest with accuracy and unweighted average recall and their intervals, of the speech as it is
     and as if recorded elsewhere. Labels that are none of the seven emotions are left out and
@@ -105,6 +132,7 @@ def train(
     """
     from emotiw_cli.commands._console import print_json, progress, say, table
 
+    machine = {name: value for name, value in (("c", c), ("gamma", gamma)) if value is not None}
     if module == "faces":
         if aggregate == "segments":
             _need("scikit-learn")
@@ -117,8 +145,40 @@ def train(
                 name,
                 bundle=bundle_name,
                 aggregate=aggregate,
-                c=c,
-                gamma=gamma,
+                **machine,
+                seed=seed,
+                overwrite=overwrite,
+                advance=bar.update,
+            )
+        _show_module(made, as_json)
+        return
+    if module == "mouths":
+        _need("scikit-learn")
+        from emotiw_cli.clips.make_mouths import make_mouths_module
+
+        with progress("mouths", quiet=as_json) as bar:
+            made = make_mouths_module(
+                work,
+                str(source),
+                name,
+                words=words,
+                seed=seed,
+                overwrite=overwrite,
+                advance=bar.update,
+            )
+        _show_module(made, as_json)
+        return
+    if module == "activity":
+        _need("scikit-learn")
+        from emotiw_cli.clips.make_activity import make_activity_module
+
+        with progress("activity", quiet=as_json) as bar:
+            made = make_activity_module(
+                work,
+                str(source),
+                name,
+                words=words,
+                **machine,
                 seed=seed,
                 overwrite=overwrite,
                 advance=bar.update,
@@ -180,6 +240,33 @@ def listen(
         made = make_voice_module(
             work, tubes, name, voice=voice, overwrite=overwrite, advance=bar.update
         )
+    _show_module(made, as_json)
+
+
+def apply(
+    module: Annotated[
+        str,
+        typer.Argument(help="Module of the workspace: mouths, activity, or faces with a machine."),
+    ],
+    tubes: Annotated[str, typer.Argument(help="Tubes of the workspace, others than it is from.")],
+    name: Annotated[str, typer.Option("--name", help="Name of the module to write.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+) -> None:
+    """Read the clips of tubes with a module that was trained on other tubes.
+
+    WORK/modules/NAME gets the posteriors of all clips, and figures for each labelled split but
+    train. Nothing is trained. Who is in both sets of clips is not asked. `emotiw clips listen` does
+    the same with a voice.
+    """
+    from emotiw_cli.clips.apply_module import apply_module
+    from emotiw_cli.commands._console import progress
+
+    with progress("clips", quiet=as_json) as bar:
+        made = apply_module(work, module, tubes, name, overwrite=overwrite, advance=bar.update)
     _show_module(made, as_json)
 
 
@@ -246,8 +333,36 @@ def _show_module(made: Artefact, as_json: bool) -> None:
     summary = {"artefact": str(made.folder), **manifest["counts"], **manifest["metrics"]}
     if as_json:
         print_json(summary)
-    else:
-        table("Module", summary)
+        return
+    confusions = {}
+    for split, figures in manifest["metrics"].items():
+        summary[split] = {key: value for key, value in figures.items() if key != "confusion"}
+        confusions[split] = figures.get("confusion")  # modules of before have none
+    table("Module", summary)
+    for split, counts in confusions.items():
+        if counts:
+            _show_confusion(split, counts)
+
+
+def _show_confusion(split: str, counts: list[list[int]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from emotiw_cli.emotions import EMOTIONS
+
+    grid = Table(
+        title=f"{split}: clips by label, and what was answered",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    grid.add_column("", style="dim", no_wrap=True)
+    for emotion in EMOTIONS:
+        grid.add_column(emotion[:3], justify="right")
+    for emotion, row in zip(EMOTIONS, counts, strict=True):
+        grid.add_row(emotion, *map(str, row))
+    Console().print(grid)
 
 
 def bundle(
@@ -367,6 +482,7 @@ SUB_VERBS = {
     "tubes": tubes,
     "train": train,
     "listen": listen,
+    "apply": apply,
     "fuse": fuse,
     "bundle": bundle,
 }

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from emotiw_cli.app import app
 from emotiw_cli.artefact import write_manifest
 from emotiw_cli.bundle.load import load_bundle
-from emotiw_cli.clips import make_module
+from emotiw_cli.clips import make_module, module_maker
 from emotiw_cli.clips.index import INDEX, ClipRow, write_index
 from emotiw_cli.clips.make_tubes import CROPS, FACES, SOUND, TIME, TUBE
 from emotiw_cli.clips.modules import OUTPUTS, Outputs, folds_of, open_module
@@ -130,7 +130,7 @@ def test_what_is_said_of_training_clips_is_said_without_them() -> None:
         known = {row.tobytes(): label for row, label in zip(rows, labels, strict=True)}
         return (lambda other: np.eye(7)[[known.get(row.tobytes(), 1) for row in other]]), {}
 
-    _, spoken = make_module._crossed(features, outputs, np.ones(40, bool), remember, 0)  # type: ignore[arg-type]
+    _, spoken = module_maker.crossed(features, outputs, np.ones(40, bool), remember, 0)  # type: ignore[arg-type]
     assert (spoken.argmax(axis=1) == 1).all()
 
 

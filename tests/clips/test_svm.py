@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotiw_cli.clips.svm import Svm, choose_svm, couple, fit_sigmoid, fit_svm
+from emotiw_cli.clips.svm import (
+    Svm,
+    chi2_distances,
+    choose_svm,
+    couple,
+    fit_sigmoid,
+    fit_svm,
+)
 from emotiw_cli.errors import ArtefactError
 
 svm = pytest.importorskip("sklearn.svm")
@@ -34,6 +41,31 @@ def test_decisions_and_votes_are_those_of_scikit_learn(classes: int) -> None:
     assert machine.votes(other).tolist() == theirs.predict(other).tolist()
 
 
+def test_chi2_distances_by_hand() -> None:
+    found = chi2_distances(np.array([[0.0, 1.0, 0.0]]), np.array([[0.0, 1.0, 0.0], [0.5, 0.5, 0]]))
+    assert found == pytest.approx(np.array([[0, 0.25 / 0.5 + 0.25 / 1.5]]))
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_machines_on_histograms_decide_as_scikit_learn_does(classes: int) -> None:
+    pairwise = pytest.importorskip("sklearn.metrics.pairwise")
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, classes, 80)
+    features = rng.dirichlet(np.ones(6), 80) + 0.5 * np.eye(6)[labels]
+    features /= features.sum(axis=1, keepdims=True)
+    other = rng.dirichlet(np.ones(6), 30)
+    gamma = 1 / chi2_distances(features, features).mean()
+    machine = fit_svm(features, labels, c=100, gamma=None, kernel="chi2")
+    theirs = svm.SVC(C=100, kernel="precomputed", decision_function_shape="ovo")
+    theirs.fit(pairwise.chi2_kernel(features, gamma=gamma), labels)
+    values = theirs.decision_function(pairwise.chi2_kernel(other, features, gamma=gamma))
+    sign = -1 if classes == 2 else 1
+    assert machine.decisions(other) == pytest.approx(sign * values.reshape(30, -1), abs=1e-8)
+    posteriors = machine.posteriors(features, 7)
+    assert posteriors.sum(axis=1) == pytest.approx(np.ones(80))
+    assert (posteriors.argmax(axis=1) == labels).mean() > 0.7
+
+
 def test_posteriors_are_those_of_scikit_learn_with_its_sigmoids() -> None:
     features, labels = blobs(4)
     with warnings.catch_warnings():
@@ -55,6 +87,15 @@ def test_a_class_that_was_never_seen_has_no_share() -> None:
     assert (posteriors[:, [1, 3, 5, 6]] == 0).all()
     assert posteriors.sum(axis=1) == pytest.approx(np.ones(len(features)))
     assert (posteriors.argmax(axis=1) == labels * 2).mean() > 0.7
+
+
+def test_classes_of_one_row_are_no_reason_to_stop() -> None:
+    features, _ = blobs(2, count=12)
+    labels = np.array([0] * 5 + [1] * 5 + [2, 3])
+    for seed in range(4):
+        machine = fit_svm(features, labels, c=1.0, gamma=0.3, seed=seed)
+        posteriors = machine.posteriors(features, 4)
+        assert posteriors.sum(axis=1) == pytest.approx(np.ones(12))
 
 
 def test_pairs_that_agree_are_coupled_exactly() -> None:
@@ -117,6 +158,10 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         Svm.from_arrays({"classes": arrays["classes"]}, "a.npz")
     with pytest.raises(ArtefactError, match="do not fit together"):
         Svm.from_arrays({**arrays, "slopes": np.zeros(2)}, "a.npz")
+    with pytest.raises(ArtefactError, match="its kernel is called other"):
+        Svm.from_arrays({**arrays, "kernel": np.asarray("other")}, "a.npz")
+    del arrays["kernel"]
+    assert Svm.from_arrays(arrays, "a.npz").kernel == "rbf"
 
 
 def test_the_grid_search_finds_what_separates() -> None:
