@@ -25,9 +25,9 @@ from emotiw2013 import Split
 from labelled_faces import labelled, open_faces
 
 from emotiw_cli.bundle.load import load_bundle
+from emotiw_cli.clips.voice.elsewhere import copies_elsewhere
 from emotiw_cli.clips.voice.features import features
-from emotiw_cli.clips.voice.linear import copies_elsewhere
-from emotiw_cli.clips.voice.run import LINEAR, NET, read_voice
+from emotiw_cli.clips.voice.run import ARRAYS, NET, read_voice
 from emotiw_cli.clips.voice.speech import find_speech, read_utterances
 
 PAIRS = 2000
@@ -57,7 +57,7 @@ def main() -> None:
     faces, face_labels = np.concatenate(posteriors), np.concatenate(labels)
 
     folder = options.work / "voices" / options.voice
-    model = read_voice(next(folder / file for file in (LINEAR, NET) if (folder / file).exists()))
+    model = read_voice(next(folder / file for file in (ARRAYS, NET) if (folder / file).exists()))
     held_out = options.held_out.split(",")
     utterances = [one for one in find_speech(options.speech)[0] if one.subject in held_out]
     sounds = list(read_utterances(utterances))

@@ -29,11 +29,17 @@ from emotiw_cli.bundle.schema import CARD
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.clips.bundle import DIGEST, SPEC, ClipSpec
 from emotiw_cli.clips.voice.make import KIND as VOICES
-from emotiw_cli.clips.voice.run import LINEAR, NET, read_voice
+from emotiw_cli.clips.voice.run import ARRAYS, NET, read_voice
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError
 
 BUNDLES = "bundles"
+
+_VARIANTS = {
+    "linear": "Linear discriminants",
+    "dbn": "A deep belief net",
+    "dbn-functionals": "Deep belief nets on functionals",
+}
 
 
 def make_clip_bundle(
@@ -67,7 +73,7 @@ def make_clip_bundle(
         raise InputError(f"a share of {share:g} is none; give one from 0 to 1.")
     folder = folder_of(work, BUNDLES, name)
     module = open_artefact(work, VOICES, voice)
-    (file,) = [file for file in (LINEAR, NET) if file in module.manifest["outputs"]]
+    (file,) = [file for file in (ARRAYS, NET) if file in module.manifest["outputs"]]
     still_folder = find_bundle(faces, work)
     still = verify_bundle(still_folder)
     licences = [f"faces: {still.licence or 'none stated'}"]
@@ -116,9 +122,7 @@ def _card(spec: ClipSpec, module: Artefact, chosen: str) -> str:
     return template.render(
         spec=spec,
         emotions=EMOTIONS,
-        variant={"linear": "Linear discriminants", "dbn": "A deep belief net"}[
-            parameters["variant"]
-        ],
+        variant=_VARIANTS[parameters["variant"]],
         counts=module.manifest["counts"],
         held_out=parameters["held_out"],
         metrics=module.manifest["metrics"],

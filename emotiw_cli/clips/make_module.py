@@ -23,7 +23,7 @@ from emotiw_cli.clips.module_maker import crossed, machine, make_module, write_m
 from emotiw_cli.clips.modules import Outputs, open_module
 from emotiw_cli.clips.tube_store import TubeStore
 from emotiw_cli.clips.voice.features import RATE
-from emotiw_cli.clips.voice.run import LINEAR, NET, STEP, VoiceModel, read_voice
+from emotiw_cli.clips.voice.run import ARRAYS, NET, STEP, VoiceModel, read_voice
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.ensemble.search import DRAWS
 from emotiw_cli.errors import ArtefactError, InputError
@@ -135,7 +135,7 @@ def make_voice_module(
     else:
         module = open_artefact(work, "voices", voice)
         sources.append(module)
-        (file,) = [file for file in (LINEAR, NET) if file in module.manifest["outputs"]]
+        (file,) = [file for file in (ARRAYS, NET) if file in module.manifest["outputs"]]
         model = read_voice(module.folder / file)
 
     def make(folder: Path) -> tuple[Outputs, list[str]]:

@@ -81,12 +81,13 @@ def train(
         ),
     ] = 400,
     variant: Annotated[
-        Literal["linear", "dbn"],
+        Literal["linear", "dbn", "dbn-functionals"],
         typer.Option(
             "--variant",
             help="linear: shrunken discriminants on functionals of the clip, trained on faster and "
-            "slower speech too; "
-            "dbn: the deep belief net of EmoNets with its own settings, needs torch.",
+            "slower speech too; dbn: the deep belief net of EmoNets with its own settings; "
+            "dbn-functionals: deep belief nets on functionals, trained on what linear is. The nets "
+            "need torch.",
         ),
     ] = "linear",
     elsewhere: Annotated[
@@ -95,7 +96,7 @@ def train(
             "--elsewhere",
             min=0,
             help="Copies of each clip as if recorded elsewhere (room, noise, band, level) to train "
-            "on; linear alone. Without, a module reads speech of other recordings badly.",
+            "on; not dbn. Without, a module reads speech of other recordings badly.",
         ),
     ] = 0,
     epochs: Annotated[
@@ -186,6 +187,8 @@ def train(
         return
     if variant == "dbn":
         _need("torch", "onnx")
+    elif variant == "dbn-functionals":
+        _need("torch")
     from emotiw_cli.clips.voice.make import make_voice
 
     made = make_voice(

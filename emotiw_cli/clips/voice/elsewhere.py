@@ -5,6 +5,8 @@ Speech of a laboratory has none of these; a module that never heard them takes a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
@@ -54,6 +56,14 @@ def recorded_elsewhere(sound: np.ndarray, rng: np.random.Generator) -> np.ndarra
         sound = sosfilt(butter(2, band, "band", fs=RATE, output="sos"), sound)
     sound = sound * _gain(rng.uniform(*LEVEL_DB))
     return (sound / max(1, np.abs(sound).max())).astype(np.float32)
+
+
+def copies_elsewhere(
+    sounds: Sequence[np.ndarray], copy: int, seed: int = 0
+) -> Iterator[np.ndarray]:
+    """The `copy`-th copy of each of `sounds` as if recorded elsewhere."""
+    for place, sound in enumerate(sounds):
+        yield recorded_elsewhere(sound, np.random.default_rng([seed, copy, place]))
 
 
 def _room(rng: np.random.Generator) -> np.ndarray:

@@ -8,15 +8,13 @@ the posterior may be, is chosen by speakers left out of the fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from emotiw_cli.bundle.fusion import softmax
-from emotiw_cli.clips.voice.elsewhere import SPEEDS, at_speed, recorded_elsewhere
-from emotiw_cli.clips.voice.features import features
 from emotiw_cli.clips.voice.functionals import FUNCTIONALS, functionals
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
@@ -105,11 +103,11 @@ def discriminants(
 
 
 def fit_linear(
-    sounds: Sequence[np.ndarray],
+    copies: Sequence[np.ndarray],
     labels: np.ndarray,
     subjects: Sequence[str],
     *,
-    elsewhere: int = 0,
+    standard: int = 1,
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> LinearVoice:
@@ -117,31 +115,20 @@ def fit_linear(
 
     Parameters
     ----------
-    sounds : (n,) float32 each, at 16 kHz; all long and loud enough to have features.
+    copies : (n, 1553) float64 each: functionals of the clips, and of changed copies of them.
     labels : (n,) int. subjects : who speaks, for the folds; a clip without is a subject of its own.
-    elsewhere : copies of each as if recorded elsewhere, which then count in the choice of the
-        shrinkage and the temperature as the clips themselves do; 0: the clips at :data:`SPEEDS`.
+    standard : how many of `copies`, from the first, count in the choice of the shrinkage and the
+        temperature.
     """
     labels = np.asarray(labels)
-    heard = []
-    if elsewhere:
-        heard.append(_heard(sounds))
-        for copy in range(elsewhere):
-            heard.append(_heard(copies_elsewhere(sounds, copy, seed)))
-            say(f"features of {len(sounds)} clips as if recorded elsewhere, {copy + 1}")
-    else:
-        for speed in SPEEDS:
-            heard.append(_heard(at_speed(sound, speed) for sound in sounds))
-            say(f"features of {len(sounds)} clips at speed {speed:g}")
-    standard = len(heard) if elsewhere else 1
     groups = _folds(subjects, seed)
     scores = np.zeros((len(SHRINKAGES), standard, len(labels), len(EMOTIONS)))
     for fold in range(int(groups.max()) + 1):
         rest = groups != fold
         mean, spread, fits = _fit(
-            [rows[rest] for rows in heard], labels[rest], SHRINKAGES, standard
+            [rows[rest] for rows in copies], labels[rest], SHRINKAGES, standard
         )
-        for copy, rows in enumerate(heard[:standard]):
+        for copy, rows in enumerate(copies[:standard]):
             own = (rows[~rest] - mean) / spread
             for place, (weights, biases) in enumerate(fits):
                 scores[place, copy, ~rest] = own @ weights + biases
@@ -163,7 +150,7 @@ def fit_linear(
         return float(-np.log(np.maximum(right, 1e-12)).mean())
 
     temperature = np.exp(minimize_scalar(loss, bounds=(-3, 6), method="bounded").x)
-    mean, spread, ((weights, biases),) = _fit(heard, labels, [SHRINKAGES[best]], standard)
+    mean, spread, ((weights, biases),) = _fit(copies, labels, [SHRINKAGES[best]], standard)
     say(f"shrinkage {SHRINKAGES[best]:g}, temperature {temperature:.2f}")
     return LinearVoice(
         mean.astype(np.float32),
@@ -174,27 +161,19 @@ def fit_linear(
     )
 
 
-def copies_elsewhere(
-    sounds: Sequence[np.ndarray], copy: int, seed: int = 0
-) -> Iterator[np.ndarray]:
-    """The `copy`-th copy of each of `sounds` as if recorded elsewhere."""
-    for place, sound in enumerate(sounds):
-        yield recorded_elsewhere(sound, np.random.default_rng([seed, copy, place]))
-
-
-def _heard(sounds: Iterable[np.ndarray]) -> np.ndarray:
-    return np.stack([functionals(features(sound)) for sound in sounds])
-
-
 def _fit(
-    heard: Sequence[np.ndarray], labels: np.ndarray, shrinkages: Sequence[float], standard: int
+    copies: Sequence[np.ndarray], labels: np.ndarray, shrinkages: Sequence[float], standard: int
 ) -> tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """Mean and spread of the first `standard` of what was heard, and discriminants of all."""
-    rows = np.concatenate(heard[:standard])
+    rows = np.concatenate(copies[:standard])
     mean, spread = rows.mean(axis=0), rows.std(axis=0)
     spread = np.where(spread > 1e-9, spread, 1)
-    rows = (np.concatenate(heard) - mean) / spread
-    return mean, spread, discriminants(rows, np.tile(labels, len(heard)), shrinkages, len(EMOTIONS))
+    rows = (np.concatenate(copies) - mean) / spread
+    return (
+        mean,
+        spread,
+        discriminants(rows, np.tile(labels, len(copies)), shrinkages, len(EMOTIONS)),
+    )
 
 
 def _folds(subjects: Sequence[str], seed: int) -> np.ndarray:

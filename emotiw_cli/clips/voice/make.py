@@ -20,9 +20,12 @@ from emotiw_cli.artefact import (
     open_artefact,
     write_manifest,
 )
+from emotiw_cli.clips.voice.elsewhere import copies_elsewhere
 from emotiw_cli.clips.voice.features import COUNT, features
-from emotiw_cli.clips.voice.linear import copies_elsewhere, fit_linear
-from emotiw_cli.clips.voice.run import LEAST_WINDOWS, LINEAR, NET, read_voice
+from emotiw_cli.clips.voice.functional_nets import FunctionalNets
+from emotiw_cli.clips.voice.heard import heard
+from emotiw_cli.clips.voice.linear import LinearVoice, fit_linear
+from emotiw_cli.clips.voice.run import ARRAYS, LEAST_WINDOWS, NET, read_voice
 from emotiw_cli.clips.voice.speech import Utterance, find_speech, read_utterances
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError
@@ -32,7 +35,7 @@ from emotiw_cli.evaluation.metrics import CLASSES
 if TYPE_CHECKING:
     from emotiw_cli.clips.voice.train import Voice
 
-Variant = Literal["linear", "dbn"]
+Variant = Literal["linear", "dbn", "dbn-functionals"]
 
 KIND = "voices"
 TOLERANCE = 1e-4
@@ -59,8 +62,10 @@ def make_voice(
     Parameters
     ----------
     source : see :func:`emotiw_cli.clips.voice.speech.find_speech`.
-    variant : ``linear``, or ``dbn``, which needs torch. epochs : of the latter.
-    elsewhere : of the former, see :func:`emotiw_cli.clips.voice.linear.fit_linear`.
+    variant : ``linear``; ``dbn``, the net of EmoNets; or ``dbn-functionals``, such nets on the
+        functionals of clips. The latter two need torch.
+    epochs : of ``dbn``.
+    elsewhere : of the others, see :func:`emotiw_cli.clips.voice.heard.heard`.
     held_out : subjects the module is measured on and not trained on; at least one.
     licence : what the speech allows, for the manifest.
 
@@ -106,20 +111,28 @@ def make_voice(
         who = np.array([utterance.subject for utterance in utterances])
         test = np.isin(who, list(held_out))
         train = np.flatnonzero(~test)
-        if variant == "linear":
-            file = LINEAR
-            heard, whose = [sounds[row] for row in train], who[train].tolist()
-            fitted = fit_linear(
-                heard, labels[train], whose, elsewhere=elsewhere, seed=seed, say=say
-            )
-            with landing_file(folder / file) as target:
-                np.savez(target, allow_pickle=False, **fitted.arrays())
-        else:
+        if variant == "dbn":
             from emotiw_cli.clips.voice.train import train_dbn
 
             file = NET
             own = [clips[row] for row in train]
             export(train_dbn(own, labels[train], epochs=epochs, seed=seed, say=say), folder / file)
+        else:
+            file = ARRAYS
+            copies = heard([sounds[row] for row in train], elsewhere=elsewhere, seed=seed, say=say)
+            fitted: LinearVoice | FunctionalNets
+            if variant == "linear":
+                whose = who[train].tolist()
+                standard = len(copies) if elsewhere else 1
+                fitted = fit_linear(
+                    copies, labels[train], whose, standard=standard, seed=seed, say=say
+                )
+            else:
+                from emotiw_cli.clips.voice.train_functionals import train_functional_nets
+
+                fitted = train_functional_nets(copies, labels[train], seed=seed, say=say)
+            with landing_file(folder / file) as target:
+                np.savez(target, allow_pickle=False, **fitted.arrays())
         # What is measured is what will be used.
         model = read_voice(folder / file)
         posteriors = np.stack([model.of_windows(clips[row]) for row in np.flatnonzero(test)])

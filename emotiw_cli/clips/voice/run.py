@@ -10,6 +10,7 @@ import numpy as np
 
 from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.features import COUNT, NAMES, RATE, features
+from emotiw_cli.clips.voice.functional_nets import FunctionalNets
 from emotiw_cli.clips.voice.linear import LinearVoice
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
@@ -24,7 +25,7 @@ VOICED, LEAST_VOICED = 0.5, 0.15
 """Sound is taken for speech if this share of its windows is so voiced. Speech has some two thirds,
 noise next to none; music may pass."""
 
-NET, LINEAR = "model.onnx", "model.npz"
+NET, ARRAYS = "model.onnx", "model.npz"
 
 
 def read_voice(path: Path, content: bytes | None = None) -> VoiceModel:
@@ -43,8 +44,10 @@ def read_voice(path: Path, content: bytes | None = None) -> VoiceModel:
     try:
         content = path.read_bytes() if content is None else content
         if path.suffix == ".npz":
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return VoiceModel(LinearVoice.from_arrays(dict(arrays), str(path)).posterior)
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                arrays = dict(archive)
+            kind = FunctionalNets if "axes" in arrays else LinearVoice
+            return VoiceModel(kind.from_arrays(arrays, str(path)).posterior)
         return VoiceModel(_Net(content).posterior)
     except ArtefactError:
         raise

@@ -91,11 +91,14 @@ def train(work: Path, speech: Path, *options: str) -> Result:
     return CliRunner().invoke(app, [*arguments, "--held-out", "3,4", *options])
 
 
-@pytest.mark.parametrize(("variant", "file"), [("linear", "model.npz"), ("dbn", "model.onnx")])
+@pytest.mark.parametrize(
+    ("variant", "file"),
+    [("linear", "model.npz"), ("dbn", "model.onnx"), ("dbn-functionals", "model.npz")],
+)
 def test_a_module_is_trained_measured_and_used(
     speech: Path, tmp_path: Path, variant: str, file: str
 ) -> None:
-    if variant == "dbn":
+    if variant != "linear":
         pytest.importorskip("torch")
         pytest.importorskip("onnx")
     options = ("--variant", variant, "--epochs", "10", "--json", "--licence", "none")
