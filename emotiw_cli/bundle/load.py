@@ -16,6 +16,7 @@ SHIPPED: dict[str, str] = {
     "faces-1": "810daa5ba28e0fda271ca238e64c8ab7d874c2bf6434984422f7afa60bafa981",
     "faces-2": "9650e8d389729bbb3ff24e0e365832ef42559f0de31243d610665c507d4d297a",
     "faces-3": "4d3969110d244c3114bf5810821906a96d55139d2fc55fe7c4f4b28015dff4d8",
+    "faces-4": "03ddeaa3a683ac60eef9a4f4a4d963081c353c7b186c9550e474e30a93e49ad6",
 }
 """Bundles that come with the package: name → SHA-256 of its ``bundle.json``."""
 
@@ -23,7 +24,7 @@ DEFAULT = "default"
 """What `predict` uses unless told otherwise."""
 
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
-DEFAULT_NAME = "faces-3"
+DEFAULT_NAME = "faces-4"
 """The shipped bundle that :data:`DEFAULT` stands for."""
 
 

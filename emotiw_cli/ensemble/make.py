@@ -89,7 +89,14 @@ def make_bundle(
         _clear(folder)
         on_step(STEPS[2])
         ancestors = lineage(work, models)
-        licences = sorted({text for one in ancestors for text in one.manifest.get("licences", [])})
+        licences = sorted(
+            {
+                note  # one may hold several, as those of a bundle's member do
+                for one in ancestors
+                for notes in one.manifest.get("licences", [])
+                for note in notes.split("; ")
+            }
+        )
         spec = _specification(name, version, fit, licences)
         nets = [model.folder / "model.onnx" for model in models]
         write_nets(folder, spec, nets)

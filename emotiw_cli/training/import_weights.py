@@ -229,7 +229,7 @@ def import_weights(
                 {
                     *(faces.licences if faces else []),
                     *([licence] if licence else []),
-                    *(spec.licence.split("; ") if spec else []),
+                    *([spec.licence] if spec else []),
                 }
             ),
         )
