@@ -133,14 +133,14 @@ def import_command(
     options.require_training()
     from emotiw_cli.commands._console import print_json, progress, table
     from emotiw_cli.emotions import emotion_from_label
-    from emotiw_cli.training.bundle_member import bundle_member
+    from emotiw_cli.training.bundle_member import bundle_member, names_member
     from emotiw_cli.training.distributed import joined
     from emotiw_cli.training.import_weights import Origin, import_weights
     from emotiw_cli.training.released import released
 
     if preset:
         origin = released(source, rep)
-    elif net is None and len(source.parts) == 2 and not source.exists():
+    elif names_member(source):
         origin = bundle_member(str(source), work)
     elif net is None:
         raise typer.BadParameter("name the net the weights are of", param_hint="--net")

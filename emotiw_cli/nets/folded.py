@@ -20,12 +20,14 @@ from onnx import numpy_helper
 from torch import Tensor, nn
 
 from emotiw_cli.errors import InputError
+from emotiw_cli.nets.classifier import MEAN_IMAGE
 
 _WITH_WEIGHTS = ("Conv", "Gemm")
 
 
 def read_onnx(path: Path, build: Callable[[int], nn.Module], side: int) -> dict[str, Tensor]:
-    """The state of a net that :func:`emotiw_cli.training.export.export_onnx` wrote.
+    """The state of a net that :func:`emotiw_cli.training.export.export_onnx` wrote, its mean image
+    with it if it has one.
 
     Layers are told by the order in which a picture passes them.
 
@@ -39,7 +41,7 @@ def read_onnx(path: Path, build: Callable[[int], nn.Module], side: int) -> dict[
     InputError
         If the file is missing, damaged or of another net.
     """
-    layers = _layers(path)
+    layers, mean = _layers(path)
     refusal = InputError(f"{path} is not of this net; name the --net that it was exported from.")
     if not layers:
         raise refusal
@@ -72,24 +74,30 @@ def read_onnx(path: Path, build: Callable[[int], nn.Module], side: int) -> dict[
     shapes = {name: value.shape for name, value in net.state_dict().items()}
     if layers or shapes != {name: value.shape for name, value in state.items()}:
         raise refusal
-    return state
+    return state if mean is None else {**state, MEAN_IMAGE: torch.from_numpy(mean)}
 
 
-def _layers(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights and biases, float32, of a file's convolutions and linear layers in their order."""
+def _layers(path: Path) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray | None]:
+    """Weights and biases of a file's convolutions and linear layers in their order, and the mean
+    image it subtracts, if any; float32.
+    """
     try:
         graph = onnx.load(path).graph
     except (OSError, DecodeError) as error:
         raise InputError(f"{path} is not an ONNX file that can be read ({error}).") from error
     tensors = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    mean = None
+    layers = []
     for node in graph.node:
-        if node.op_type == "Cast" and node.input[0] in tensors:  # stored in half precision
+        # Weights in half precision are cast, and of equal ones the file has one.
+        if node.op_type in ("Cast", "Identity") and node.input[0] in tensors:
             tensors[node.output[0]] = tensors[node.input[0]]
-    return [
-        (tensors[node.input[1]].astype(np.float32), tensors[node.input[2]].astype(np.float32))
-        for node in graph.node
-        if node.op_type in _WITH_WEIGHTS and len(node.input) == 3 and node.input[1] in tensors
-    ]
+        given = [tensors[name].astype(np.float32) for name in node.input[1:] if name in tensors]
+        if node.op_type in _WITH_WEIGHTS and len(given) == 2:
+            layers.append((given[0], given[1]))
+        elif node.op_type == "Sub" and node.input[0] == graph.input[0].name and given:
+            mean = given[0]
+    return layers, mean
 
 
 def _passed(net: nn.Module, side: int) -> list[nn.Conv2d | nn.Linear | nn.BatchNorm2d]:

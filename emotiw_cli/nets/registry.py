@@ -138,10 +138,13 @@ def find_net(name: str) -> Net:
     if name.startswith(TORCHVISION):
         return _torchvision(name)
     if name not in NETS:
-        near = difflib.get_close_matches(name, NETS, n=1)
+        # Whoever leaves the variant out, as in vgg_s, is shown all of them.
+        near = [net for net in NETS if net.startswith(name.lower())]
+        near = near or difflib.get_close_matches(name.lower(), NETS, n=1)
         there = f"there are: {', '.join(NETS)}, and {TORCHVISION}NAME."
         raise InputError(
-            f"no net is called {name!r}; " + (f"did you mean {near[0]!r}?" if near else there)
+            f"no net is called {name!r}; "
+            + (f"did you mean {' or '.join(map(repr, near))}?" if name and near else there)
         )
     return NETS[name]
 

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from emotiw_cli.bundle.load import find_bundle, verify_bundle
 from emotiw_cli.errors import InputError
-from emotiw_cli.training.import_weights import Origin
+from emotiw_cli.nets.weights import SUFFIXES
+from emotiw_cli.training.import_weights import ONNX, Origin
+
+
+def names_member(source: Path) -> bool:
+    """Whether `source` is ``BUNDLE/MEMBER`` and no file, be it one that is missing."""
+    is_file = source.suffix in (*SUFFIXES, ONNX) or source.exists()
+    return len(source.parts) > 1 and not is_file
 
 
 def bundle_member(text: str, work: Path) -> Origin:

@@ -19,6 +19,7 @@ from emotiw_cli.artefact import (
 )
 from emotiw_cli.errors import ArtefactError, InputError, TamperedError
 from emotiw_cli.nets.classifier import MEAN_IMAGE, is_head, set_mean_image
+from emotiw_cli.nets.fitting import nets_that_fit
 from emotiw_cli.nets.folded import is_plain, renormalise
 from emotiw_cli.nets.mobilenet_v1 import MobileNetV1, is_folded, unfold
 from emotiw_cli.nets.tfjs import mobilenet_v1_from_tfjs, read_tfjs
@@ -94,10 +95,15 @@ def load_initial(
     misfits = [name for name in left if not is_head(name)]
     unknown = sorted(set(tensors) - set(own))
     if misfits or unknown:
+        fits = nets_that_fit(tensors)
         raise InputError(
             f"{initial.path} does not fit this net: {len(misfits)} tensors are missing or of "
             f"another shape, {len(unknown)} are unknown (first: {[*misfits, *unknown][0]}); "
-            "use weights of the same --net."
+            + (
+                f"they fit {', '.join(fits)}: use one of these as --net."
+                if fits
+                else "use weights of the same --net."
+            )
         )
     net.load_state_dict({k: v for k, v in tensors.items() if k not in left}, strict=False)
     if is_plain(net):

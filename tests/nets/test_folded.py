@@ -58,6 +58,28 @@ def test_halved_weights_are_read(tmp_path: Path) -> None:
     assert half["head.weight"].dtype == torch.float32
 
 
+def test_a_mean_image_comes_with_it(tmp_path: Path) -> None:
+    name = "mobilenet_v1.025"
+    net = trained(name)
+    net.mean_image = torch.randn(3, SIDE, SIDE)
+    export_onnx(net, SIDE, tmp_path / "net.onnx")
+    halve(tmp_path / "net.onnx", tmp_path / "half.onnx")
+    for file in ("net.onnx", "half.onnx"):
+        state = read_onnx(tmp_path / file, find_net(name).build, SIDE)
+        torch.testing.assert_close(state["mean_image"], net.mean_image, rtol=1e-3, atol=1e-3)
+
+
+def test_weights_the_file_has_once_for_several_layers_are_read(tmp_path: Path) -> None:
+    name = "mobilenet_v1.025"
+    net = find_net(name).build(7).eval()  # all shifts are zero
+    export_onnx(net, SIDE, tmp_path / "net.onnx")
+    assert any(node.op_type == "Identity" for node in onnx.load(tmp_path / "net.onnx").graph.node)
+    state = read_onnx(tmp_path / "net.onnx", find_net(name).build, SIDE)
+    for key, value in state.items():
+        if key.endswith("norm.bias"):
+            assert not value.any(), key
+
+
 def test_another_net_is_refused(tmp_path: Path) -> None:
     export_onnx(trained("mobilenet_v1.025"), SIDE, tmp_path / "net.onnx")
     for other in ("mobilenet_v1", "efficientnet_lite0"):

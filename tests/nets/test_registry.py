@@ -233,6 +233,8 @@ def test_squeezenets_last_convolution_is_the_head() -> None:
     ("name", "words"),
     [
         ("vgg_s.emotiv", r"did you mean 'vgg_s\.emotiw'"),
+        ("VGG_M", r"did you mean 'vgg_m_2048' or 'vgg_m_4096'\?"),
+        ("", "there are: convnet.3x3"),
         ("torchvision/resnet19", r"did you mean 'torchvision/resnet1[80]?"),
         ("zzzz", "torchvision/NAME"),
     ],

@@ -15,7 +15,7 @@ from emotiw_cli.app import app
 from emotiw_cli.artefact import read_json
 from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.errors import ArtefactError, InputError
-from emotiw_cli.training.bundle_member import bundle_member
+from emotiw_cli.training.bundle_member import bundle_member, names_member
 
 TRAINED = "--net mobilenet_v1.025 --epochs 2 --lr 0.02 --resize 16 --crop 16 --batch 14 --ema 0"
 
@@ -77,3 +77,22 @@ def test_what_is_not_there_is_named(work: Path) -> None:
         bundle_member("old/red", work)
     with pytest.raises(ArtefactError, match="there is no bundle 'new'"):
         bundle_member("new/grey", work)
+
+
+def test_a_bundle_elsewhere_is_named_by_its_folder(work: Path, tmp_path: Path) -> None:
+    (work / "bundles" / "old").rename(tmp_path / "moved")
+    made = run(work, f"weights import {tmp_path}/moved/grey --name again")
+    assert made["net"] == "mobilenet_v1.025"
+
+
+def test_another_net_than_the_members_is_refused(work: Path) -> None:
+    with pytest.raises(AssertionError, match="is not of this net"):
+        run(work, "weights import old/grey --net mobilenet_v1.050 --name again")
+
+
+def test_a_file_that_is_missing_is_no_member(tmp_path: Path) -> None:
+    assert names_member(Path("old/grey"))
+    assert names_member(Path("work/bundles/old/vgg_s.emotiw-rgb"))
+    assert not names_member(Path("folder/none.caffemodel"))
+    assert not names_member(Path("grey"))
+    assert not names_member(tmp_path)

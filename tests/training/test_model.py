@@ -23,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from emotiw_cli.artefact import Artefact, open_artefact, read_json
 from emotiw_cli.data.sources.exclusions import Exclusions
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
+from emotiw_cli.nets.registry import find_net
 from emotiw_cli.training.distributed import joined
 from emotiw_cli.training.finetune import finetune
 from emotiw_cli.training.model import Progress
@@ -254,6 +255,9 @@ def test_weights_of_another_net_are_refused_with_the_file(
     other = tmp_path / "other.safetensors"
     save_file({"stem.conv.weight": torch.zeros(1)}, other)
     with pytest.raises(InputError, match=r"other\.safetensors does not fit"):
+        run(work, "m", init=str(other))
+    save_file(find_net("mobilenet_v1.050").build(7).state_dict(), other)
+    with pytest.raises(InputError, match=r"they fit mobilenet_v1\.050: use one of these as --net"):
         run(work, "m", init=str(other))
     other.write_bytes(b"not tensors")
     with pytest.raises(InputError, match=r"other\.safetensors is not a file of weights"):
