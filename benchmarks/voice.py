@@ -31,9 +31,10 @@ import numpy as np
 
 from emotiw_cli.clips.voice.elsewhere import copies_elsewhere
 from emotiw_cli.clips.voice.features import RATE, features
-from emotiw_cli.clips.voice.heard import heard
+from emotiw_cli.clips.voice.heard import heard, windows_heard
 from emotiw_cli.clips.voice.linear import fit_linear
 from emotiw_cli.clips.voice.make import measured
+from emotiw_cli.clips.voice.mixed_nets import MixedNets
 from emotiw_cli.clips.voice.run import VoiceModel
 from emotiw_cli.clips.voice.speech import find_speech, read_utterances
 from emotiw_cli.emotions import EMOTIONS
@@ -54,14 +55,15 @@ np.save(sys.argv[2], np.array(rows, np.float32), allow_pickle=False)
 
 @dataclass(frozen=True)
 class Split:
-    """Speech to train on, with functionals of its copies by the number of those elsewhere; and
-    speech to measure on, as recorded and then as if elsewhere.
+    """Speech to train on, with functionals and windows of its copies by the number of those
+    elsewhere; and speech to measure on, as recorded and then as if elsewhere.
     """
 
     sounds: Sequence[np.ndarray]
     labels: np.ndarray
     who: np.ndarray
     copies: dict[int, list[np.ndarray]]
+    windows: dict[int, list[list[np.ndarray]]]
     held_out: Sequence[np.ndarray]
 
 
@@ -81,6 +83,8 @@ def main() -> None:
     labels = np.array([utterance.label for utterance in utterances])
     who = np.array([utterance.subject for utterance in utterances])
     copies = {count: heard(sounds, elsewhere=count) for count in {0, options.elsewhere}}
+    clips = [features(sound) for sound in sounds]
+    windows = {count: windows_heard(clips, sounds, elsewhere=count) for count in copies}
     groups = [np.isin(who, group.split(",")) for group in options.held_out.split("/")]
     rows = np.concatenate([np.flatnonzero(test) for test in groups])
     found = defaultdict(list)
@@ -90,7 +94,11 @@ def main() -> None:
         rest = [sounds[row] for row in np.flatnonzero(~test)]
         held_out = [*own, *copies_elsewhere(own, options.elsewhere)]
         heard_rest = {count: [part[~test] for part in copies[count]] for count in copies}
-        split = Split(rest, labels[~test], who[~test], heard_rest, held_out)
+        windows_rest = {
+            count: [[copy[row] for row in np.flatnonzero(~test)] for copy in windows[count]]
+            for count in windows
+        }
+        split = Split(rest, labels[~test], who[~test], heard_rest, windows_rest, held_out)
         for name, posteriors in systems(split, options):
             found[name].append(posteriors.reshape(2, len(own), len(EMOTIONS)))
             if len(found[name]) < len(groups):
@@ -119,6 +127,7 @@ def told(figures: dict[str, dict[str, float]]) -> str:
 
 def systems(split: Split, options: argparse.Namespace) -> Iterator[tuple[str, np.ndarray]]:
     """Each system's name, and the posteriors (n, 7) of what is held out."""
+    from emotiw_cli.clips.voice.train_context import train_context_nets
     from emotiw_cli.clips.voice.train_functionals import train_functional_nets
 
     if options.opensmile:
@@ -126,8 +135,11 @@ def systems(split: Split, options: argparse.Namespace) -> Iterator[tuple[str, np
     clips = [features(sound) for sound in split.held_out]
     for count, copies in sorted(split.copies.items()):
         trained = f", {count} copies" if count else ""
-        nets = train_functional_nets(copies, split.labels)
-        yield f"belief nets on functionals{trained}", read(VoiceModel(nets.posterior), clips)
+        nets = MixedNets(
+            train_functional_nets(copies, split.labels),
+            train_context_nets(split.windows[count], split.labels),
+        )
+        yield f"nets on functionals and pieces{trained}", read(VoiceModel(nets.posterior), clips)
         standard = len(copies) if count else 1
         linear = fit_linear(copies, split.labels, split.who.tolist(), standard=standard)
         yield f"linear module{trained}", read(VoiceModel(linear.posterior), clips)
@@ -181,7 +193,7 @@ def dbn(split: Split, clips: Sequence[np.ndarray], seeds: int) -> Iterator[tuple
 
     from emotiw_cli.clips.voice.train import train_dbn
 
-    own = [features(sound) for sound in split.sounds]
+    own = split.windows[0][0]
     found = []
     for seed in range(seeds):
         net = train_dbn(own, split.labels, seed=seed)

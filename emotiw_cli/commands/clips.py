@@ -86,8 +86,8 @@ def train(
             "--variant",
             help="linear: shrunken discriminants on functionals of the clip, trained on faster and "
             "slower speech too; dbn: the deep belief net of EmoNets with its own settings; "
-            "dbn-functionals: deep belief nets on functionals, trained on what linear is. The nets "
-            "need torch.",
+            "dbn-functionals: deep belief nets on functionals, trained on what linear is, and nets "
+            "that hear clips piece by piece. The nets need torch.",
         ),
     ] = "linear",
     elsewhere: Annotated[

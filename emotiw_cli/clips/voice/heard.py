@@ -1,4 +1,4 @@
-"""What a module on functionals learns from: clips, and copies of them that were changed."""
+"""What a module learns from: clips, and copies of them that were changed."""
 
 from __future__ import annotations
 
@@ -39,6 +39,31 @@ def heard(
     for copy in range(elsewhere):
         found.append(_rows(copies_elsewhere(sounds, copy, seed)))
         say(f"features of {len(sounds)} clips as if recorded elsewhere, {copy + 1}")
+    return found
+
+
+def windows_heard(
+    clips: Sequence[np.ndarray],
+    sounds: Sequence[np.ndarray],
+    *,
+    elsewhere: int = 0,
+    seed: int = 0,
+) -> list[list[np.ndarray]]:
+    """Features of clips, given, and of their copies as if recorded elsewhere: nets that see a clip
+    piece by piece hear it at its own speed alone.
+
+    Parameters
+    ----------
+    clips : (T, 141) float32 each, features of `sounds`. sounds, elsewhere, seed : see
+        :func:`heard`.
+
+    Returns
+    -------
+    (T, 141) float32 for each clip of each copy; the first are `clips`.
+    """
+    found = [list(clips)]
+    for copy in range(elsewhere):
+        found.append([features(sound) for sound in copies_elsewhere(sounds, copy, seed)])
     return found
 
 

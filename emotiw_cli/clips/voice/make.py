@@ -22,9 +22,9 @@ from emotiw_cli.artefact import (
 )
 from emotiw_cli.clips.voice.elsewhere import copies_elsewhere
 from emotiw_cli.clips.voice.features import COUNT, features
-from emotiw_cli.clips.voice.functional_nets import FunctionalNets
-from emotiw_cli.clips.voice.heard import heard
+from emotiw_cli.clips.voice.heard import heard, windows_heard
 from emotiw_cli.clips.voice.linear import LinearVoice, fit_linear
+from emotiw_cli.clips.voice.mixed_nets import MixedNets
 from emotiw_cli.clips.voice.run import ARRAYS, LEAST_WINDOWS, NET, read_voice
 from emotiw_cli.clips.voice.speech import Utterance, find_speech, read_utterances
 from emotiw_cli.emotions import EMOTIONS
@@ -63,7 +63,7 @@ def make_voice(
     ----------
     source : see :func:`emotiw_cli.clips.voice.speech.find_speech`.
     variant : ``linear``; ``dbn``, the net of EmoNets; or ``dbn-functionals``, such nets on the
-        functionals of clips. The latter two need torch.
+        functionals of clips and nets on their pieces. The latter two need torch.
     epochs : of ``dbn``.
     elsewhere : of the others, see :func:`emotiw_cli.clips.voice.heard.heard`.
     held_out : subjects the module is measured on and not trained on; at least one.
@@ -119,8 +119,9 @@ def make_voice(
             export(train_dbn(own, labels[train], epochs=epochs, seed=seed, say=say), folder / file)
         else:
             file = ARRAYS
-            copies = heard([sounds[row] for row in train], elsewhere=elsewhere, seed=seed, say=say)
-            fitted: LinearVoice | FunctionalNets
+            spoken = [sounds[row] for row in train]
+            copies = heard(spoken, elsewhere=elsewhere, seed=seed, say=say)
+            fitted: LinearVoice | MixedNets
             if variant == "linear":
                 whose = who[train].tolist()
                 standard = len(copies) if elsewhere else 1
@@ -128,9 +129,15 @@ def make_voice(
                     copies, labels[train], whose, standard=standard, seed=seed, say=say
                 )
             else:
+                from emotiw_cli.clips.voice.train_context import train_context_nets
                 from emotiw_cli.clips.voice.train_functionals import train_functional_nets
 
-                fitted = train_functional_nets(copies, labels[train], seed=seed, say=say)
+                own = [clips[row] for row in train]
+                windows = windows_heard(own, spoken, elsewhere=elsewhere, seed=seed)
+                fitted = MixedNets(
+                    train_functional_nets(copies, labels[train], seed=seed, say=say),
+                    train_context_nets(windows, labels[train], seed=seed, say=say),
+                )
             with landing_file(folder / file) as target:
                 np.savez(target, allow_pickle=False, **fitted.arrays())
         # What is measured is what will be used.

@@ -10,8 +10,8 @@ import numpy as np
 
 from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.features import COUNT, NAMES, RATE, features
-from emotiw_cli.clips.voice.functional_nets import FunctionalNets
 from emotiw_cli.clips.voice.linear import LinearVoice
+from emotiw_cli.clips.voice.mixed_nets import MixedNets
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError
 
@@ -46,7 +46,7 @@ def read_voice(path: Path, content: bytes | None = None) -> VoiceModel:
         if path.suffix == ".npz":
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 arrays = dict(archive)
-            kind = FunctionalNets if "axes" in arrays else LinearVoice
+            kind = MixedNets if "axes" in arrays else LinearVoice
             return VoiceModel(kind.from_arrays(arrays, str(path)).posterior)
         return VoiceModel(_Net(content).posterior)
     except ArtefactError:

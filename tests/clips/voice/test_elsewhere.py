@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotiw_cli.clips.voice.elsewhere import SPEEDS, _room, at_speed, recorded_elsewhere
-from emotiw_cli.clips.voice.features import RATE
+from emotiw_cli.clips.voice.features import RATE, features
+from emotiw_cli.clips.voice.functionals import functionals
+from emotiw_cli.clips.voice.heard import heard, windows_heard
 
 TONE = (0.3 * np.sin(2 * np.pi * 200 * np.arange(RATE // 2) / RATE)).astype(np.float32)
 
@@ -47,3 +49,11 @@ def test_a_faster_sound_is_shorter_and_higher() -> None:
     fast = at_speed(TONE, 1.1)
     assert len(fast) == np.ceil(len(TONE) / 1.1)
     assert np.abs(np.fft.rfft(fast)).argmax() * RATE / len(fast) == pytest.approx(220, abs=3)
+
+
+def test_nets_on_pieces_hear_the_clips_and_the_copies_that_functionals_are_of() -> None:
+    windows = windows_heard([features(TONE)], [TONE], elsewhere=2, seed=5)
+    rows = heard([TONE], elsewhere=2, seed=5)
+    assert [len(copy) for copy in windows] == [1, 1, 1]
+    for (clip,), (row,) in zip(windows, rows, strict=True):
+        np.testing.assert_array_equal(functionals(clip), row)
