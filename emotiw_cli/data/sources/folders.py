@@ -15,7 +15,12 @@ from emotiw_cli.clips.names import is_clip
 from emotiw_cli.data.index import FaceRow
 from emotiw_cli.data.sources.files import Files, ListedFiles
 from emotiw_cli.data.sources.source import Source, make_source
-from emotiw_cli.data.sources.words import find_split, is_other_label, name_emotions
+from emotiw_cli.data.sources.words import (
+    find_split,
+    is_other_label,
+    meant_split,
+    name_emotions,
+)
 from emotiw_cli.emotions import emotion_from_label
 from emotiw_cli.errors import InputError
 from emotiw_cli.faces.images import is_picture
@@ -58,6 +63,7 @@ def open_folders(path: Path, files: Files, layout: str) -> Source:
     if layout == "afew":
         rows = [_clip_row(name, place, clips) for name, place in places.items()]
     elif layout == "classes":
+        _check_splits(path, places)
         emotions = {folder: _emotion(path, folder) for folder in sorted(folders)}
         rows = [_class_row(name, place, emotions) for name, place in places.items()]
     elif layout == "identities":
@@ -133,6 +139,18 @@ def _clips(path: Path, files: Files, places: dict[str, Place]) -> dict[tuple[str
         (place.split, Path(name).stem): _emotion(path, place.folder)
         for name, place in _places(clips).items()
     }
+
+
+def _check_splits(path: Path, places: dict[str, Place]) -> None:
+    """Refuse a slip in a split's name, by which its pictures would be trained on."""
+    if all(place.split for place in places.values()):
+        return
+    for folder in sorted({part for place in places.values() for part in place.folders[:-1]}):
+        meant = meant_split(folder)
+        if meant is not None:
+            raise InputError(
+                f"{path}: {folder!r} is no split's name; did you mean {meant!r}? Rename the folder."
+            )
 
 
 def _guess(folders: set[str], clips: dict[tuple[str, str], str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable
 
@@ -22,6 +23,7 @@ _SPLITS = {
     "fer2013test": "test",
 }
 _ENDING = re.compile(r"_aligned_faces\w*$|_afew$|_set$")
+_NEAR = 0.75
 _OTHER_LABELS = frozenset(
     {"", "contempt", "unknown", "none", "nf", "non-face", "uncertain", "calm", "other"}
 )
@@ -35,6 +37,12 @@ def find_split(word: str) -> str | None:
     AffectNet's ``train_set``, are known too.
     """
     return _SPLITS.get(_ENDING.sub("", word.strip().lower()))
+
+
+def meant_split(word: str) -> str | None:
+    """The word of a split that `word` is a slip of, such as ``train`` for ``Trian``."""
+    near = difflib.get_close_matches(_ENDING.sub("", word.strip().lower()), _SPLITS, 1, _NEAR)
+    return near[0] if near else None
 
 
 def is_other_label(word: str) -> bool:

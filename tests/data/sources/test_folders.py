@@ -196,6 +196,15 @@ def test_misspelt_class_folder_is_named_with_the_nearest(make_set: MakeSet) -> N
         open_source(folder)
 
 
+@pytest.mark.parametrize(("slip", "meant"), [("Trian", "train"), ("Vall", "val")])
+def test_a_slip_in_the_name_of_a_split_is_refused(make_set: MakeSet, slip: str, meant: str) -> None:
+    others = ["Test/angry/b.png", "Test/happy/c.png"]
+    folder = make_set([f"{slip}/angry/a.png", *others])
+    with pytest.raises(InputError, match=rf"'{slip}' is no split's name; did you mean '{meant}'"):
+        open_source(folder)
+    assert open_source(make_set(["tram/angry/a.png", *others], root="new")).layout == "classes"
+
+
 def test_a_stated_layout_is_taken(make_set: MakeSet) -> None:
     folder = make_set(["anger/1.png", "joy/2.png"])
     assert [entry[2] for entry in known(folder, "identities")] == ["anger", "joy"]
