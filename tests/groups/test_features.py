@@ -51,6 +51,11 @@ def described(made: tuple[Path, StageReport]) -> FeaturesReport:
     return make(made, "gaf")
 
 
+def members() -> list[str]:
+    """Those of the default bundle, all of which count."""
+    return [member.name for member in load_bundle().spec.members]
+
+
 def test_the_file_is_laid_out_as_it_is_written_down(
     described: FeaturesReport, groups: Groups
 ) -> None:
@@ -66,8 +71,7 @@ def test_the_file_is_laid_out_as_it_is_written_down(
         faces = file["faces/image"][:]
         boxes = file["faces/box"][:]
     assert found == {
-        "embedding/intent-96-long": ((7, 1024), "float32"),
-        "embedding/votes-96-long": ((7, 1024), "float32"),
+        **{f"embedding/{member}": ((7, 1024), "float32") for member in members()},
         "faces/image": ((6,), "int32"),
         "faces/box": ((6, 4), "int32"),
         "faces/posterior": ((6, 7), "float32"),
@@ -90,8 +94,8 @@ def test_a_row_for_every_picture_in_the_order_of_the_index(
     assert features.statuses.tolist() == [row.status for row in groups.rows]
     assert features.splits.tolist() == ["train"] * 3 + ["validation"] * 4
     assert features.labels.tolist() == [1, 2, 2, 0, 0, 0, 0]
-    assert features.keys == {"intent-96-long": 1024, "votes-96-long": 1024}
-    without = np.isnan(features.read("embedding/votes-96-long")).all(axis=1)
+    assert features.keys == dict.fromkeys(members(), 1024)
+    without = np.isnan(features.read(f"embedding/{members()[0]}")).all(axis=1)
     assert without.tolist() == [False, False, False, True, False, True, True]
     assert described.artefact.manifest["parameters"]["backbone"] == DEFAULT_NAME
     assert described.artefact.manifest["counts"] == {"images": 7, "with_faces": 4, "faces": 6}
