@@ -26,7 +26,9 @@ SECTION = re.compile(
 
 
 def renewed(match: re.Match[str], printed: str) -> str:
-    """A section with `printed` as its content."""
+    """A section with `printed` as its content; what has no table is shown as it was printed."""
+    if "|" not in printed:
+        printed = f"```\n{printed.strip()}\n```"
     head = f"<!-- measured: {match['name']}: {match['command']} -->"
     return f"{head}\n\n{printed.strip()}\n\n<!-- end -->"
 
