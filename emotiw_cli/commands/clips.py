@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -133,52 +134,18 @@ def train(
     from emotiw_cli.commands._console import print_json, progress, say, table
 
     machine = {name: value for name, value in (("c", c), ("gamma", gamma)) if value is not None}
-    if module == "faces":
-        if aggregate == "segments":
+    if module != "audio":
+        if module != "faces" or aggregate == "segments":
             _need("scikit-learn")
-        from emotiw_cli.clips.make_module import make_faces_module
-
-        with progress("clips", quiet=as_json) as bar:
-            made = make_faces_module(
+        make, options = _of_tubes(
+            module, bundle=bundle_name, aggregate=aggregate, words=words, **machine
+        )
+        with progress("clips" if module == "faces" else module, quiet=as_json) as bar:
+            made = make(
                 work,
                 str(source),
                 name,
-                bundle=bundle_name,
-                aggregate=aggregate,
-                **machine,
-                seed=seed,
-                overwrite=overwrite,
-                advance=bar.update,
-            )
-        _show_module(made, as_json)
-        return
-    if module == "mouths":
-        _need("scikit-learn")
-        from emotiw_cli.clips.make_mouths import make_mouths_module
-
-        with progress("mouths", quiet=as_json) as bar:
-            made = make_mouths_module(
-                work,
-                str(source),
-                name,
-                words=words,
-                seed=seed,
-                overwrite=overwrite,
-                advance=bar.update,
-            )
-        _show_module(made, as_json)
-        return
-    if module == "activity":
-        _need("scikit-learn")
-        from emotiw_cli.clips.make_activity import make_activity_module
-
-        with progress("activity", quiet=as_json) as bar:
-            made = make_activity_module(
-                work,
-                str(source),
-                name,
-                words=words,
-                **machine,
+                **options,
                 seed=seed,
                 overwrite=overwrite,
                 advance=bar.update,
@@ -214,6 +181,24 @@ def train(
         print_json(summary)
     else:
         table("Trained", summary)
+
+
+def _of_tubes(module: str, **given: Any) -> tuple[Callable[..., Artefact], dict[str, Any]]:
+    """What makes a module of tubes, and those of the options `given` that it takes."""
+    if module == "faces":
+        from emotiw_cli.clips.make_module import make_faces_module
+
+        make: Callable[..., Artefact] = make_faces_module
+        takes: tuple[str, ...] = ("bundle", "aggregate", "c", "gamma")
+    elif module == "mouths":
+        from emotiw_cli.clips.make_mouths import make_mouths_module
+
+        make, takes = make_mouths_module, ("words",)
+    else:
+        from emotiw_cli.clips.make_activity import make_activity_module
+
+        make, takes = make_activity_module, ("words", "c", "gamma")
+    return make, {name: value for name, value in given.items() if name in takes}
 
 
 def listen(

@@ -184,6 +184,8 @@ def import_weights(
             f"{name}`."
         )
     task = measuring_task(faces) if faces else None
+    spec, seen = _bundle(origin)
+    preprocessing = _preprocessing(origin, faces, spec) if faces else None
     with exclusive(folder):
         if overwrite:
             clear_model(folder)
@@ -194,14 +196,12 @@ def import_weights(
             "task": "emotion" if emotions else "backbone",
             "classes": list(EMOTIONS) if emotions else [],
         }
-        spec, seen = _bundle(origin)
         seen.write(folder / "seen.npz")
         if emotions:
             assert origin.crop is not None
             export_onnx(net, origin.crop, folder / "model.onnx")
             outputs.append("model.onnx")
-        if faces and task:
-            preprocessing = _preprocessing(origin, faces, spec)
+        if faces and task and preprocessing:
             # Where nobody knows the mix of classes posteriors refer to, an even one is no news.
             even = [1 / len(EMOTIONS)] * len(EMOTIONS)
             described["prior"] = list(spec.prior.train) if spec else even

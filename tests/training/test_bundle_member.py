@@ -70,6 +70,7 @@ def test_faces_of_another_frame_are_refused(work: Path) -> None:
     manifest.write_text(json.dumps(changed))
     with pytest.raises(AssertionError, match=r"old sees faces of 16×16, those of --validate"):
         run(work, "weights import old/grey --name again --validate tiny")
+    assert not (work / "models" / "again").exists()
 
 
 def test_what_is_not_there_is_named(work: Path) -> None:

@@ -6,15 +6,14 @@ a third of a second at a time, and pool what they find over the clip.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
 from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.features import NAMES
+from emotiw_cli.clips.voice.stored import Shapes, Stored
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import ArtefactError
 
 _CEPSTRA = [place for place, name in enumerate(NAMES) if name.startswith(("mfcc-", "delta-mfcc-"))]
 _OTHERS = list(range(NAMES.index("level"), len(NAMES)))
@@ -46,7 +45,7 @@ def steps(windows: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ContextNets:
+class ContextNets(Stored):
     """Trained nets, all of one shape: context → ReLU → context → ReLU → mean and largest → softmax.
 
     Attributes
@@ -79,35 +78,19 @@ class ContextNets:
         logits = (pooled[:, None] @ self.last)[:, 0] + self.last_biases
         return softmax(logits.astype(np.float64)).mean(axis=0)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Its arrays by name, for an npz."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], where: str) -> ContextNets:
-        """What :meth:`arrays` gave; :class:`ArtefactError` naming `where` if it is not that."""
-        try:
-            made = cls(**{field.name: arrays[field.name] for field in fields(cls)})
-            nets, _, hidden = made.first.shape
-            above = made.second.shape[-1]
-            shapes = {
-                "mean": (INPUTS,),
-                "spread": (INPUTS,),
-                "first": (nets, CONTEXT * INPUTS, hidden),
-                "first_biases": (nets, hidden),
-                "second": (nets, ABOVE * hidden, above),
-                "second_biases": (nets, above),
-                "last": (nets, 2 * above, len(EMOTIONS)),
-                "last_biases": (nets, len(EMOTIONS)),
-            }
-            if any(arrays[name].shape != shape for name, shape in shapes.items()):
-                raise ValueError("its arrays do not fit together")
-        except (KeyError, IndexError, ValueError) as error:
-            raise ArtefactError(
-                f"{where} is not a voice module ({error}); make it again with "
-                "`emotiw clips train audio`."
-            ) from error
-        return made
+    def shapes(self) -> Shapes:
+        nets, _, hidden = self.first.shape
+        above = self.second.shape[-1]
+        return {
+            "mean": (INPUTS,),
+            "spread": (INPUTS,),
+            "first": (nets, CONTEXT * INPUTS, hidden),
+            "first_biases": (nets, hidden),
+            "second": (nets, ABOVE * hidden, above),
+            "second_biases": (nets, above),
+            "last": (nets, 2 * above, len(EMOTIONS)),
+            "last_biases": (nets, len(EMOTIONS)),
+        }
 
 
 def _pieces(values: np.ndarray, size: int) -> np.ndarray:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
 
 from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.functionals import FUNCTIONALS, functionals
+from emotiw_cli.clips.voice.stored import Shapes, Stored
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import ArtefactError
 
 LIMIT = 5.0
 """How many spreads from its mean a functional may be: beyond, it counts as this far."""
@@ -25,7 +24,7 @@ def components(
 
 
 @dataclass(frozen=True)
-class FunctionalNets:
+class FunctionalNets(Stored):
     """Trained nets, all of one shape: components of the functionals → ReLU → sigmoid → softmax.
 
     Attributes
@@ -54,32 +53,16 @@ class FunctionalNets:
         values = expit(values @ self.second + self.second_biases[:, None])
         return softmax(values @ self.last + self.last_biases[:, None])[:, 0].mean(axis=0)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Its arrays by name, for an npz."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], where: str) -> FunctionalNets:
-        """What :meth:`arrays` gave; :class:`ArtefactError` naming `where` if it is not that."""
-        try:
-            made = cls(**{field.name: arrays[field.name] for field in fields(cls)})
-            nets, components, hidden = made.first.shape
-            above = made.second.shape[-1]
-            shapes = {
-                "mean": (FUNCTIONALS,),
-                "spread": (FUNCTIONALS,),
-                "axes": (FUNCTIONALS, components),
-                "first_biases": (nets, hidden),
-                "second": (nets, hidden, above),
-                "second_biases": (nets, above),
-                "last": (nets, above, len(EMOTIONS)),
-                "last_biases": (nets, len(EMOTIONS)),
-            }
-            if any(arrays[name].shape != shape for name, shape in shapes.items()):
-                raise ValueError("its arrays do not fit together")
-        except (KeyError, IndexError, ValueError) as error:
-            raise ArtefactError(
-                f"{where} is not a voice module ({error}); make it again with "
-                "`emotiw clips train audio`."
-            ) from error
-        return made
+    def shapes(self) -> Shapes:
+        nets, components, hidden = self.first.shape
+        above = self.second.shape[-1]
+        return {
+            "mean": (FUNCTIONALS,),
+            "spread": (FUNCTIONALS,),
+            "axes": (FUNCTIONALS, components),
+            "first_biases": (nets, hidden),
+            "second": (nets, hidden, above),
+            "second_biases": (nets, above),
+            "last": (nets, above, len(EMOTIONS)),
+            "last_biases": (nets, len(EMOTIONS)),
+        }

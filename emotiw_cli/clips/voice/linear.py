@@ -8,23 +8,23 @@ the posterior may be, is chosen by speakers left out of the fit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
 from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.functionals import FUNCTIONALS, functionals
+from emotiw_cli.clips.voice.stored import Shapes, Stored
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import ArtefactError
 
 SHRINKAGES = (0.03, 0.1, 0.2, 0.3, 0.45, 0.6)
 FOLDS = 4
 
 
 @dataclass(frozen=True)
-class LinearVoice:
+class LinearVoice(Stored):
     """A fitted module.
 
     Attributes
@@ -45,27 +45,14 @@ class LinearVoice:
         row = (functionals(windows) - self.mean) / self.spread
         return softmax((row @ self.weights + self.biases) / self.temperature)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Its arrays by name, for an npz."""
-        return {field.name: np.asarray(getattr(self, field.name)) for field in fields(self)}
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray], where: str) -> LinearVoice:
-        """What :meth:`arrays` gave; :class:`ArtefactError` naming `where` if it is not that."""
-        try:
-            made = cls(**{field.name: arrays[field.name] for field in fields(cls)})
-            if made.weights.shape != (FUNCTIONALS, len(EMOTIONS)) or not (
-                made.mean.shape == made.spread.shape == (FUNCTIONALS,)
-                and made.biases.shape == (len(EMOTIONS),)
-                and made.temperature.shape == ()
-            ):
-                raise ValueError("its arrays do not fit together")
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArtefactError(
-                f"{where} is not a voice module ({error}); make it again with "
-                "`emotiw clips train audio`."
-            ) from error
-        return made
+    def shapes(self) -> Shapes:
+        return {
+            "mean": (FUNCTIONALS,),
+            "spread": (FUNCTIONALS,),
+            "weights": (FUNCTIONALS, len(EMOTIONS)),
+            "biases": (len(EMOTIONS),),
+            "temperature": (),
+        }
 
 
 def discriminants(
