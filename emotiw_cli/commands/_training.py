@@ -128,6 +128,7 @@ def run_training(
                 process,
                 Progress(
                     on_start,
+                    lambda done, total: bar.update(done, total, "teachers"),
                     lambda done, total, loss: bar.update(done, total, f"loss {loss:.3f}"),
                     on_epoch,
                 ),

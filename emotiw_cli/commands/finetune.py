@@ -37,6 +37,30 @@ def finetune_command(
             "duplicates` writes.",
         ),
     ] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--teacher",
+            metavar="MODEL",
+            help="Teach what this model of the workspace says of each face, too; of several, their "
+            "mean. May be repeated.",
+        ),
+    ] = None,
+    teacher_share: Annotated[
+        float,
+        typer.Option(
+            "--teacher-share", min=0, max=1, help="What teachers count for beside votes and labels."
+        ),
+    ] = 0.5,
+    unlabelled: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--unlabelled",
+            metavar="FACES",
+            help="More faces to learn from as teachers see them; their labels are not looked at. "
+            "May be repeated.",
+        ),
+    ] = None,
     imbalance: Annotated[
         Literal["none", "weighted", "balanced", "logit-adjusted"],
         typer.Option(
@@ -48,6 +72,14 @@ def finetune_command(
     strength: Annotated[
         float, typer.Option("--strength", min=0, max=1, help="Of --imbalance, 0 none to 1 full.")
     ] = 1.0,
+    mixup: Annotated[
+        float,
+        typer.Option(
+            "--mixup",
+            min=0,
+            help="Mix faces in pairs, by shares drawn from Beta(MIXUP, MIXUP); 0: not.",
+        ),
+    ] = 0.0,
     patience: Annotated[
         int,
         typer.Option("--patience", min=0, help="Stop after so many epochs without gain; 0: never."),
@@ -103,6 +135,7 @@ def finetune_command(
         augment=augment,
         imbalance=imbalance,
         strength=strength,
+        mixup=mixup,
         patience=patience,
         freeze=tuple(freeze or ()),
         resize=resize,
@@ -121,6 +154,9 @@ def finetune_command(
             hard=hard,
             source_share=source_share,
             exclude=exclusions,
+            teachers=teacher or (),
+            teacher_share=teacher_share,
+            unlabelled=unlabelled or (),
             workers=workers,
             overwrite=overwrite,
             progress=progress,

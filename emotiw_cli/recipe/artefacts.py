@@ -32,9 +32,11 @@ def reads_and_makes(
             return [f"faces/{name}"], [f"codes/{name}-r{radius}" for radius in radii]
         case ("pretrain",) | ("finetune",):
             rep = Representation.parse(options["rep"])
-            reads = [f"faces/{faces}" for faces in options["sets"]]
+            sets = [*options["sets"], *(options.get("unlabelled") or ())]
+            reads = [f"faces/{faces}" for faces in sets]
             if rep.mapped:
-                reads += [f"codes/{faces}-r{rep.radius}" for faces in options["sets"]]
+                reads += [f"codes/{faces}-r{rep.radius}" for faces in sets]
+            reads += [f"models/{model}" for model in options.get("teacher") or ()]
             init = options["init"]
             if init and Path(init).suffix not in WEIGHT_FILES:
                 reads.append(f"models/{init}")

@@ -13,6 +13,7 @@ import numpy as np
 
 from emotiw_cli.inputs.preprocessing import Preprocessing
 from emotiw_cli.inputs.representation import Representation
+from emotiw_cli.lbp.codes import to_grey
 from emotiw_cli.training.recipe import Augment
 
 SCALE, TURN, SHIFT, ASPECT = 0.16, 14.0, 0.11, 0.06  # share, degrees, share of the side, share
@@ -41,30 +42,33 @@ def augmented(
 
     Returns
     -------
-    (3, crop, crop) float32.
+    (crop, crop, 3) uint8 RGB, to be normalised.
     """
     if augment == "none":
-        picture = _cut(_resized(raw, preprocessing, mirrored=False), preprocessing, crop=4)
-    elif augment == "ten":
+        return _coloured(_cut(_resized(raw, preprocessing, mirrored=False), preprocessing, crop=4))
+    if augment == "ten":
         # Each face starts at another crop, and after ten epochs has been shown in each once.
         number = (face + epoch) % 10
         resized = _resized(raw, preprocessing, mirrored=number >= 5)
-        picture = _cut(resized, preprocessing, number % 5)
-    else:
-        random = generator(seed, epoch, face)
-        mapped = Representation.parse(preprocessing.representation).mapped
-        resized = _resized(raw, preprocessing, mirrored=random.random() < 0.5)
-        warped = _warp(resized, preprocessing.crop, random)
-        picture = warped if mapped else _light(warped, random)
-        picture = _erase(picture, random)
-    return preprocessing.normalised(picture[None])[0]
+        return _coloured(_cut(resized, preprocessing, number % 5))
+    random = generator(seed, epoch, face)
+    mapped = Representation.parse(preprocessing.representation).mapped
+    resized = _resized(raw, preprocessing, mirrored=random.random() < 0.5)
+    warped = _warp(resized, preprocessing.crop, random)
+    return _erase(_coloured(warped if mapped else _light(warped, random)), random)
 
 
 def _resized(raw: np.ndarray, preprocessing: Preprocessing, *, mirrored: bool) -> np.ndarray:
+    """(s, s) uint8 of a grey face, whose channels would all be the same work; else (s, s, 3)."""
     representation = Representation.parse(preprocessing.representation)
-    return preprocessing.resized(
-        representation.picture(representation.mirror(raw) if mirrored else raw)
-    )
+    raw = representation.mirror(raw) if mirrored else raw
+    if representation.metric == "grey":
+        return preprocessing.resized(to_grey(raw))
+    return preprocessing.resized(representation.picture(raw))
+
+
+def _coloured(picture: np.ndarray) -> np.ndarray:
+    return np.repeat(picture[:, :, None], 3, axis=2) if picture.ndim == 2 else picture
 
 
 def _cut(picture: np.ndarray, preprocessing: Preprocessing, crop: int) -> np.ndarray:
@@ -93,10 +97,14 @@ def _warp(picture: np.ndarray, side: int, random: np.random.Generator) -> np.nda
 def _light(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Exposure, contrast, light from a side, few pixels, softness, compression and noise.
 
-    (h, w, 3) uint8 → the same. The ranges reach beyond what the benchmark of robustness tries:
-    gamma 0.4 to 2.5, half the contrast, light that falls to 30 % from one side to the other.
+    (h, w) or (h, w, 3) uint8 → the same. The ranges reach beyond what the benchmark of robustness
+    tries: gamma 0.4 to 2.5, half the contrast, light that falls to 30 % from one side to the other.
     """
     values = picture.astype(np.float32) / 255
+
+    def all_channels(plane: np.ndarray) -> np.ndarray:
+        return plane if values.ndim == 2 else plane[:, :, None]
+
     if random.random() < 0.5:
         values = values ** math.exp(random.uniform(-1.0, 1.0))
     if random.random() < 0.5:
@@ -109,7 +117,7 @@ def _light(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
         across = np.linspace(-1, 1, width, dtype=np.float32)[None, :] * math.cos(angle)
         down = np.linspace(-1, 1, height, dtype=np.float32)[:, None] * math.sin(angle)
         depth = random.uniform(0.2, 0.8)
-        values *= (1 - depth * (across + down + 1.42) / 2.84)[:, :, None]
+        values *= all_channels(1 - depth * (across + down + 1.42) / 2.84)
     values = np.clip(values, 0, 1)
     if random.random() < 0.15:
         few = round(values.shape[0] * random.uniform(0.3, 0.7))
@@ -119,12 +127,13 @@ def _light(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
         values = cv2.GaussianBlur(values, (0, 0), random.uniform(0.4, 1.2))
     if random.random() < 0.2:
         noise = random.normal(0, random.uniform(0.01, 0.05), values.shape[:2])
-        values = np.clip(values + noise.astype(np.float32)[:, :, None], 0, 1)
+        values = np.clip(values + all_channels(noise.astype(np.float32)), 0, 1)
     made = np.round(values * 255).astype(np.uint8)
     if random.random() < 0.15:
         quality = int(random.integers(25, 80))
         packed = cv2.imencode(".jpg", made, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
+        kind = cv2.IMREAD_GRAYSCALE if made.ndim == 2 else cv2.IMREAD_COLOR
+        return np.asarray(cv2.imdecode(packed, kind))
     return made
 
 

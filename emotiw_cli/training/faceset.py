@@ -24,6 +24,7 @@ class FaceSet:
     """
 
     def __init__(self, work: Path, names: list[str], representation: Representation) -> None:
+        self._work, self._names = work, names
         self.sets = [Faces.open(work, name) for name in names]
         sizes = {faces.size for faces in self.sets}
         details = {faces.artefact.manifest["parameters"].get("detail") for faces in self.sets}
@@ -52,6 +53,14 @@ class FaceSet:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def seen_as(self, representation: Representation) -> FaceSet:
+        """The same faces, numbered alike, in another representation."""
+        return FaceSet(self._work, self._names, representation)
+
+    def set_number(self, place: int) -> int:
+        """Number of the artefact that it is of, in the order they were named."""
+        return self._places[place][0]
 
     def row(self, place: int) -> FaceRow:
         """The index row of face number `place`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +25,11 @@ from emotiw_cli.training.faceset import FaceSet
 from emotiw_cli.training.initial import find_initial
 from emotiw_cli.training.model import Progress, Task, train_model
 from emotiw_cli.training.recipe import Recipe
+from emotiw_cli.training.teacher import Teachers
 
 _LISTED = 20
+_NOTHING = np.zeros(len(EMOTIONS))
+"""What is known of a face without a label before teachers have said something."""
 
 
 def finetune(
@@ -40,6 +43,9 @@ def finetune(
     hard: bool = False,
     source_share: float = 0.0,
     exclude: Exclusions | None = None,
+    teachers: Sequence[str] = (),
+    teacher_share: float = 0.5,
+    unlabelled: Sequence[str] = (),
     workers: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -50,13 +56,18 @@ def finetune(
     ----------
     hard : train towards labels alone, also where there are votes.
     source_share, exclude : see :func:`emotion_task`.
+    teachers, teacher_share : see :class:`~emotiw_cli.training.teacher.Teachers`.
+    unlabelled : more faces, of which the training split is learnt from as teachers see it; their
+        labels, if they have any, are not looked at.
 
     Raises
     ------
     LeakError
         If a subject or film is in both the training and the validation split.
     """
-    faces = FaceSet(work, names, Representation.parse(recipe.representation))
+    if unlabelled and not teachers:
+        raise InputError(f"{', '.join(unlabelled)} without labels needs a --teacher to tell them.")
+    faces = FaceSet(work, [*names, *unlabelled], Representation.parse(recipe.representation))
     initial = find_initial(init, work) if init else None
 
     return train_model(
@@ -64,8 +75,16 @@ def finetune(
         model,
         faces,
         recipe,
-        lambda faces: emotion_task(faces, hard=hard, source_share=source_share, exclude=exclude),
+        lambda faces: emotion_task(
+            faces,
+            hard=hard,
+            source_share=source_share,
+            exclude=exclude,
+            unlabelled=range(len(names), len(names) + len(unlabelled)),
+            taught=teacher_share if teachers else 0.0,
+        ),
         initial=initial,
+        teachers=Teachers.find(work, list(teachers), teacher_share) if teachers else None,
         process=process,
         workers=workers,
         overwrite=overwrite,
@@ -79,6 +98,8 @@ def emotion_task(
     hard: bool,
     source_share: float = 0.0,
     exclude: Exclusions | None = None,
+    unlabelled: Container[int] = (),
+    taught: float = 0.0,
 ) -> Task:
     """The seven emotions. Training faces identical to a validation face are left out.
 
@@ -90,20 +111,28 @@ def emotion_task(
         what a face was meant to show, FER+'s votes what people see in it. Validation is by the
         votes alone.
     exclude : faces not to train on; those to validate on stay.
+    unlabelled : numbers of the artefacts whose faces only teachers say something of.
+    taught : what teachers count for, for the plan.
     """
     listed = faces.listed(exclude) if exclude else frozenset()
-    validation = _validation(faces, hard)
+    told = {
+        place: _shared(faces.row(place), hard, source_share)
+        for place in range(len(faces))
+        if not unlabelled or faces.set_number(place) not in unlabelled
+    }
+    validation = _validation(faces, hard, told)
     candidates = [
         place
         for place in range(len(faces))
-        if faces.row(place).split in ("train", "") and _target(faces.row(place), hard) is not None
+        if faces.row(place).split in ("train", "") and told.get(place, _NOTHING) is not None
     ]
     left_out = listed.intersection(candidates)
     candidates = [place for place in candidates if place not in left_out]
     _refuse_shared_groups(faces, candidates, validation)
     held = {faces.row(place).pixels for place in validation}
     training = [place for place in candidates if faces.row(place).pixels not in held]
-    targets = np.array([_shared(faces.row(place), hard, source_share) for place in training])
+    targets = np.array([told.get(place, _NOTHING) for place in training])
+    unlabelled_count = sum(place not in told for place in training)
 
     return Task(
         "emotion",
@@ -116,11 +145,13 @@ def emotion_task(
         counts={
             "left_out_as_identical_to_validation": len(candidates) - len(training),
             **({"left_out_as_listed": len(left_out)} if exclude else {}),
+            **({"unlabelled": unlabelled_count} if unlabelled_count else {}),
         },
         options={
             **({"hard": True} if hard else {}),
             **({"source_share": source_share} if source_share else {}),
             **({"exclude": exclude.digest} if exclude else {}),
+            **({"teacher_share": taught} if taught else {}),
         },
     )
 
@@ -133,7 +164,7 @@ def measuring_task(faces: FaceSet) -> Task:
     InputError
         If there is none.
     """
-    validation = _validation(faces, False)
+    validation = _validation(faces, False, range(len(faces)))
     if not validation:
         raise InputError(
             f"{', '.join(one.artefact.name for one in faces.sets)}: no face of the validation "
@@ -144,13 +175,12 @@ def measuring_task(faces: FaceSet) -> Task:
     return Task("emotion", EMOTIONS, [], validation, nothing, "log_loss", figures)
 
 
-def _validation(faces: FaceSet, hard: bool) -> list[int]:
-    """Numbers of the validation faces that have a target."""
-    rows = [faces.row(place) for place in range(len(faces))]
+def _validation(faces: FaceSet, hard: bool, among: Iterable[int]) -> list[int]:
+    """Numbers of the validation faces `among` some that have a target."""
     return [
         place
-        for place, row in enumerate(rows)
-        if row.split == "validation" and _target(row, hard) is not None
+        for place in among
+        if faces.row(place).split == "validation" and _target(faces.row(place), hard) is not None
     ]
 
 

@@ -18,13 +18,10 @@ from emotiw_cli.artefact import (
     exclusive,
     file_reference,
     folder_of,
-    landing_file,
-    make_folder,
     open_artefact,
     write_json,
     write_manifest,
 )
-from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.bundle.load import verify_bundle
 from emotiw_cli.bundle.schema import SEEN, BundleSpec
 from emotiw_cli.bundle.seen import Seen
@@ -44,15 +41,15 @@ from emotiw_cli.training.export import export_onnx
 from emotiw_cli.training.faceset import FaceSet
 from emotiw_cli.training.finetune import measuring_task
 from emotiw_cli.training.initial import WEIGHTS
-from emotiw_cli.training.loop import over_crops, softmax
+from emotiw_cli.training.measured import Kept, posteriors
 from emotiw_cli.training.model import (
-    Task,
     clear_model,
     made_model,
     write_validation,
     write_weights,
 )
 from emotiw_cli.training.recipe import plan_digest
+from emotiw_cli.training.samples import Views
 
 IMAGENET = Path("imagenet")
 """Stands for torchvision's own weights of the net."""
@@ -206,8 +203,15 @@ def import_weights(
             even = [1 / len(EMOTIONS)] * len(EMOTIONS)
             described["prior"] = list(spec.prior.train) if spec else even
             described["preprocessing"] = preprocessing.to_json()
-            posterior = _posteriors(
-                net, faces, task, preprocessing, process, folder / "checkpoint", digest, on_face
+            posterior = posteriors(
+                net,
+                Views(faces, task.validation, preprocessing),
+                len(EMOTIONS),
+                Kept(folder / "checkpoint" / "posteriors.npz", digest),
+                batch=4,
+                chunk=_CHUNK,
+                process=process,
+                on_face=on_face,
             )
             write_validation(folder, faces, task, posterior)
             outputs.append("validation.npz")
@@ -401,35 +405,3 @@ def _preprocessing(
         mean=spec.mean,
         scale=spec.scale,
     )
-
-
-def _posteriors(
-    net: nn.Module,
-    faces: FaceSet,
-    task: Task,
-    preprocessing: Preprocessing,
-    process: Process,
-    checkpoint: Path,
-    digest: str,
-    on_face: Callable[[int, int], None],
-) -> np.ndarray:
-    """Posteriors of the validation faces, (n, 7) float64; the checkpoint has those done so far."""
-    path = make_folder(checkpoint) / "posteriors.npz"
-    done = np.zeros((0, len(EMOTIONS)))
-    if path.is_file():
-        arrays = read_arrays(path)
-        if str(arrays["plan"]) == digest:
-            done = arrays["posteriors"]
-    places = task.validation
-    net.to(process.device).to(memory_format=torch.channels_last)
-    while len(done) < len(places):
-        some = places[len(done) : len(done) + _CHUNK]
-
-        def crops(position: int, some: list[int] = some) -> np.ndarray:
-            return preprocessing.crops_of(faces.raw(some[position]))
-
-        done = np.concatenate([done, over_crops(net, crops, len(some), process, softmax, batch=4)])
-        with landing_file(path) as file:
-            np.savez(file, plan=np.array(digest), posteriors=done)
-        on_face(len(done), len(places))
-    return done

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from emotiw_cli.errors import InputError
 from emotiw_cli.training.checkpoint import load_checkpoint, save_checkpoint
@@ -184,17 +184,21 @@ def fit(
                 generator=torch.Generator(),
             )
             _train_mode(net)
-            for inputs, positions in loader:
+            for pictures, positions in loader:
                 for group in optimizer.param_groups:
                     group["lr"] = recipe.rate(state["step"] / per_epoch)
                 optimizer.zero_grad(set_to_none=True)
-                with _precision(device):
-                    outputs = runner(
-                        inputs.to(device, memory_format=torch.channels_last, non_blocking=True)
-                    )
+                inputs = samples.normalised(pictures.to(device))
                 wanted = goal[positions.to(device)]
                 if wanted.ndim == 1:
                     wanted = F.one_hot(wanted, len(balance.loss)).float()
+                if recipe.mixup:
+                    shares = mixing_shares(
+                        recipe, state["step"], batch, rank=process.rank, processes=process.processes
+                    ).to(device)
+                    inputs, wanted = mixed(inputs, shares), mixed(wanted, shares)
+                with _precision(device):
+                    outputs = runner(inputs.to(memory_format=torch.channels_last))
                 weight = wanted @ loss_weight
                 logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
                 loss = _loss(logits + offset, wanted, weight)
@@ -225,6 +229,29 @@ def fit(
     net.eval()
     history: History = state["history"]
     return history
+
+
+def mixing_shares(recipe: Recipe, step: int, batch: int, *, rank: int, processes: int) -> Tensor:
+    """What each face of this process's share of a global batch counts in its pair: (n,) float32."""
+    random = np.random.Generator(np.random.Philox(key=[recipe.seed ^ 0x313, step]))
+    share = batch // processes
+    first = random.beta(recipe.mixup, recipe.mixup, (batch + 1) // 2)
+    # A face keeps at least half: the smaller share of its pair is the neighbour's.
+    both = np.maximum(first, 1 - first).repeat(2)[rank * share :][:share]
+    return torch.from_numpy(both.astype(np.float32))
+
+
+def mixed(values: Tensor, shares: Tensor) -> Tensor:
+    """Each of (n, …) with the next, and that with it, by `shares` (n,); a last odd one alone.
+
+    Pairs are neighbours, so that they are the same however a batch is shared among processes, as
+    long as each has an even number.
+    """
+    even = len(values) // 2 * 2
+    pairs = values[:even].reshape(-1, 2, *values.shape[1:])
+    own = shares[:even].view(-1, 2, *[1] * (values.ndim - 1))
+    made = (own * pairs + (1 - own) * pairs.flip(1)).flatten(0, 1)
+    return torch.cat([made, values[even:]])
 
 
 def _loss(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
@@ -326,11 +353,14 @@ def _optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def _move(average: dict[str, Tensor], net: nn.Module, decay: float, step: int) -> None:
     """Move the averaged weights towards the net's, faster in the first steps."""
     rate = 1 - min(decay, (1 + step) / (10 + step))
+    floats: tuple[list[Tensor], list[Tensor]] = ([], [])
     for name, value in net.state_dict().items():
         if value.is_floating_point():
-            average[name].lerp_(value, rate)
+            floats[0].append(average[name])
+            floats[1].append(value)
         else:
             average[name].copy_(value)
+    torch._foreach_lerp_(*floats, rate)  # one call: a small net on a GPU waits for nothing else
 
 
 def _precision(device: torch.device) -> Any:
@@ -366,12 +396,12 @@ def softmax(net: nn.Module, inputs: Tensor) -> Tensor:
 @torch.no_grad()
 def over_crops(
     net: nn.Module,
-    crops: Callable[[int], np.ndarray],
-    count: int,
+    views: Dataset[Tensor],
     process: Process,
     look: Callable[[nn.Module, Tensor], Tensor],
     *,
     batch: int = 32,
+    workers: int = 0,
 ) -> np.ndarray:
     """Mean over each face's crops of what `look` takes of the net, computed on all processes.
 
@@ -379,29 +409,31 @@ def over_crops(
 
     Parameters
     ----------
-    crops : position → (k, 3, s, s) float32.
-    count : number of faces.
-    look : (net, (k, 3, s, s)) → (k, d).
+    views : position → (k, 3, s, s) float32, as :class:`~emotiw_cli.training.samples.Views`.
+    look : (net, (n, 3, s, s)) → (n, d).
+    workers : processes that make the inputs; 0: this one.
 
     Returns
     -------
-    (count, d) float64, the same on every process.
+    (faces, d) float64, the same on every process.
     """
     net.eval()
-    mine = range(process.rank, count, process.processes)
+    count = len(views)  # type: ignore[arg-type]
+    loader = DataLoader(
+        views,
+        batch,
+        sampler=range(process.rank, count, process.processes),
+        num_workers=workers,
+        generator=torch.Generator(),  # its own, see fit
+    )
     parts: list[np.ndarray] = []
-    for start in range(0, len(mine), batch):
-        stacked = [crops(position) for position in mine[start : start + batch]]
-        inputs = torch.from_numpy(np.concatenate(stacked)).to(
-            process.device, memory_format=torch.channels_last
-        )
-        out = look(net, inputs).cpu().numpy().astype(np.float64)
-        ends = np.cumsum([len(crop) for crop in stacked])[:-1]
-        parts += [part.mean(0) for part in np.split(out, ends)]
-    shares = process.gather(parts)
-    width = next((len(part) for share in shares for part in share), 0)
-    merged = np.zeros((count, width))
+    for crops in loader:
+        inputs = crops.flatten(0, 1).to(process.device, memory_format=torch.channels_last)
+        seen = look(net, inputs).cpu().numpy().astype(np.float64)
+        parts.append(seen.reshape(*crops.shape[:2], -1).mean(1))
+    shares = process.gather(np.concatenate(parts) if parts else np.zeros((0, 0)))
+    merged = np.zeros((count, max(share.shape[1] for share in shares)))
     for rank, share in enumerate(shares):
-        for number, part in enumerate(share):
-            merged[rank + number * process.processes] = part
+        if len(share):
+            merged[rank :: process.processes][: len(share)] = share
     return merged

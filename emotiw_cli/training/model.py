@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +35,8 @@ from emotiw_cli.training.faceset import FaceSet, seen_pixels
 from emotiw_cli.training.initial import WEIGHTS, Initial, load_initial
 from emotiw_cli.training.loop import Balance, History, fit, over_crops, softmax
 from emotiw_cli.training.recipe import Recipe, plan_digest
-from emotiw_cli.training.samples import Samples
+from emotiw_cli.training.samples import Samples, Views
+from emotiw_cli.training.teacher import Teachers
 
 _UNFOLDING_FACES = 256
 
@@ -49,8 +50,9 @@ class Task:
     name : ``identity`` or ``emotion``.
     classes : names of the logits.
     training, validation : numbers of faces in the set.
-    targets : what each face is trained towards: (len(training), C) float distributions, or where
-        there are thousands of classes (len(training),) int64, its class.
+    targets : what each face is trained towards: (len(training), C) float distributions, a row of
+        zeros where teachers alone know, or where there are thousands of classes
+        (len(training),) int64, its class.
     better : the figure of `figures` by which weights are kept.
     figures : what `look` gives of the validation faces → figures.
     look : what to take of the net: (net, (k, 3, s, s)) → (k, C …), the posterior first.
@@ -75,6 +77,7 @@ class Progress:
     """Whom a training tells how it goes."""
 
     on_start: Callable[[dict[str, Any]], None] = lambda facts: None
+    on_taught: Callable[[int, int], None] = lambda done, total: None
     on_step: Callable[[int, int, float], None] = lambda done, total, loss: None
     on_epoch: Callable[[dict[str, float]], None] = lambda line: None
 
@@ -87,6 +90,7 @@ def train_model(
     make_task: Callable[[FaceSet], Task],
     *,
     initial: Initial | None,
+    teachers: Teachers | None = None,
     process: Process,
     workers: int = 0,
     overwrite: bool = False,
@@ -109,7 +113,9 @@ def train_model(
         if overwrite and process.leads:
             clear_model(folder)
         process.wait()
-        return _train(work, folder, faces, recipe, make_task, initial, process, workers, progress)
+        return _train(
+            work, folder, faces, recipe, make_task, initial, teachers, process, workers, progress
+        )
 
 
 def clear_model(folder: Path) -> None:
@@ -149,6 +155,7 @@ def _train(
     recipe: Recipe,
     make_task: Callable[[FaceSet], Task],
     initial: Initial | None,
+    teachers: Teachers | None,
     process: Process,
     workers: int,
     progress: Progress,
@@ -167,16 +174,17 @@ def _train(
         scale=spec.scale,
     )
 
-    def crops(place: int) -> np.ndarray:
-        return preprocessing.crops_of(faces.raw(place))
-
     task = make_task(faces)
     if not task.training:
         raise InputError(
             f"there is nothing to learn {task.name} from: no face of the training split has a "
             "label or votes; check `emotiw align`'s summary."
         )
-    inputs = [*faces.inputs, *([initial.reference] if initial else [])]
+    inputs = [
+        *faces.inputs,
+        *([initial.reference] if initial else []),
+        *(teachers.references() if teachers else []),
+    ]
     plan = {"task": task.name, "recipe": recipe.to_json(), "inputs": inputs, **task.options}
     digest = plan_digest(plan)
     made = made_model(work, folder, digest)
@@ -188,9 +196,24 @@ def _train(
     loaded: dict[str, list[str]] = {"matched": [], "left": list(net.state_dict())}
     if initial is not None:
         some = np.linspace(0, len(task.training) - 1, min(_UNFOLDING_FACES, len(task.training)))
-        examples = np.concatenate([crops(task.training[int(place)])[:1] for place in some])
-        loaded = load_initial(net, initial, torch.from_numpy(examples), task.classes)
-    balance = Balance.of(task.targets, recipe, len(task.classes))
+        views = Views(faces, task.training, preprocessing)
+        examples = torch.cat([views[int(place)][:1] for place in some])
+        loaded = load_initial(net, initial, examples, task.classes)
+    checkpoint = folder / "checkpoint"
+    targets = task.targets
+    if teachers is not None:
+        targets = teachers.targets(
+            targets,
+            faces,
+            task.training,
+            task.classes,
+            checkpoint,
+            digest,
+            process=process,
+            workers=workers,
+            on_face=progress.on_taught,
+        )
+    balance = Balance.of(targets, recipe, len(task.classes))
     samples = Samples(
         faces,
         task.training,
@@ -202,30 +225,33 @@ def _train(
         {"training": len(task.training), "validation": len(task.validation), "loaded": loaded}
     )
 
-    def validate(model: nn.Module) -> dict[str, float]:
-        return task.figures(_seen_by(model, faces, task, crops, process))
+    held = Views(faces, task.validation, preprocessing)
+
+    def seen_by(model: nn.Module) -> np.ndarray:
+        return over_crops(model, held, process, task.look, workers=workers)
 
     history = fit(
         net,
         samples,
-        task.targets,
+        targets,
         recipe,
         plan=digest,
-        folder=folder / "checkpoint",
+        folder=checkpoint,
         process=process,
         balance=balance,
-        validate=validate,
+        validate=lambda model: task.figures(seen_by(model)),
         better=task.better,
         workers=workers,
         on_step=progress.on_step,
         on_epoch=progress.on_epoch,
     )
-    seen = _seen_by(net, faces, task, crops, process)
+    seen = seen_by(net)
     posterior, figures = seen[:, : len(task.classes)], task.figures(seen)
     if process.leads:
         _write_files(folder, net, task, preprocessing, recipe, balance, history)
         write_validation(folder, faces, task, posterior)
-        _write_seen(folder, faces, task, initial)
+        earlier = [initial.artefact] if initial and initial.artefact else []
+        _write_seen(folder, faces, task, [*earlier, *(teachers.models if teachers else [])])
         export_onnx(net, recipe.crop, folder / "model.onnx")
         write_manifest(
             folder,
@@ -251,19 +277,6 @@ def _train(
         )
     process.wait()
     return open_artefact(work, "models", folder.name)
-
-
-def _seen_by(
-    net: nn.Module,
-    faces: FaceSet,
-    task: Task,
-    crops: Callable[[int], np.ndarray],
-    process: Process,
-) -> np.ndarray:
-    places = task.validation
-    return over_crops(
-        net, lambda position: crops(places[position]), len(places), process, task.look
-    )
 
 
 def write_weights(
@@ -345,13 +358,14 @@ def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.nda
         )
 
 
-def _write_seen(folder: Path, faces: FaceSet, task: Task, initial: Initial | None) -> None:
+def _write_seen(folder: Path, faces: FaceSet, task: Task, earlier: Sequence[Artefact]) -> None:
+    """Write what the model has seen in training, itself or through the `earlier` it is made of."""
     rows = [faces.row(place) for place in task.training]
     pixels = seen_pixels(rows)
     groups = {faces.leak_key(place) for place in task.training} - {""}
-    if initial is not None and initial.artefact is not None:
-        with np.load(initial.artefact.folder / "seen.npz", allow_pickle=False) as earlier:
-            pixels = np.union1d(pixels, earlier["pixels"])
-            groups |= set(earlier["groups"].tolist())
+    for model in earlier:
+        with np.load(model.folder / "seen.npz", allow_pickle=False) as seen:
+            pixels = np.union1d(pixels, seen["pixels"])
+            groups |= set(seen["groups"].tolist())
     with landing_file(folder / "seen.npz") as file:
         np.savez_compressed(file, pixels=pixels, groups=np.array(sorted(groups), np.str_))

@@ -35,6 +35,8 @@ class Recipe:
         the log of the share is added to the logits in training (Menon et al. 2021,
         arXiv:2007.07314) and left off after, so that posteriors refer to equal shares.
     strength : of the correction, 0 none to 1 full (shares are raised to it).
+    mixup : a of the Beta(a, a) by which faces are mixed in pairs, and their targets with them
+        (Zhang et al. 2018, arXiv:1710.09412); 0 leaves them as they are.
     patience : epochs without a better validation before stopping early; 0 never stops.
     freeze : parameters whose name begins with one of these stay as they are.
     resize, crop, crops : see :class:`emotiw_cli.inputs.preprocessing.Preprocessing`.
@@ -54,6 +56,7 @@ class Recipe:
     augment: Augment = "affine"
     imbalance: Imbalance = "none"
     strength: float = 1.0
+    mixup: float = 0.0
     patience: int = 0
     freeze: tuple[str, ...] = ()
     resize: int = 72
@@ -62,8 +65,11 @@ class Recipe:
     seed: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """As a dictionary of JSON values."""
-        return asdict(self)
+        """As a dictionary of JSON values; without mixup as it was before there was one."""
+        values = asdict(self)
+        if not self.mixup:
+            del values["mixup"]
+        return values
 
     def rate(self, epoch: float) -> float:
         """Learning rate at `epoch`, a number of epochs with its fraction."""

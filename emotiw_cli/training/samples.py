@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ Key = tuple[int, int]
 
 
 class Samples(Dataset):
-    """Inputs by (epoch, position).
+    """Pictures by (epoch, position), to be :meth:`normalised`.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Samples(Dataset):
 
     def __getitem__(self, key: Key) -> tuple[torch.Tensor, int]:
         epoch, position = key
-        values = augmented(
+        picture = augmented(
             self.faces.raw(self.places[position]),
             self.preprocessing,
             self.augment,
@@ -51,7 +51,38 @@ class Samples(Dataset):
             epoch=epoch,
             face=position,
         )
-        return torch.from_numpy(values), position
+        return torch.from_numpy(picture), position
+
+    def normalised(self, pictures: torch.Tensor) -> torch.Tensor:
+        """As :meth:`Preprocessing.normalised`, (n, s, s, 3) uint8 → (n, 3, s, s) float32.
+
+        On the device they were brought to: bytes are a quarter of the way, and often the longest.
+        """
+        ordered = pictures.flip(3) if self.preprocessing.order == "bgr" else pictures
+        numbers = {"dtype": torch.float32, "device": pictures.device}
+        values = ordered.float() - torch.tensor(self.preprocessing.mean, **numbers)
+        return (values * torch.tensor(self.preprocessing.scale, **numbers)).permute(0, 3, 1, 2)
+
+
+class Views(Dataset):
+    """The inputs that faces are predicted from, by position.
+
+    Parameters
+    ----------
+    places : numbers of the faces within `faces`; a position is an index into it.
+    """
+
+    def __init__(self, faces: FaceSet, places: Sequence[int], preprocessing: Preprocessing) -> None:
+        self.faces = faces
+        self.places = places
+        self.preprocessing = preprocessing
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, position: int) -> torch.Tensor:
+        """(k, 3, s, s) float32, the face's crops."""
+        return torch.from_numpy(self.preprocessing.crops_of(self.faces.raw(self.places[position])))
 
 
 def order(size: int, epoch: int, seed: int, weights: np.ndarray | None = None) -> np.ndarray:

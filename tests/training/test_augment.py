@@ -18,13 +18,13 @@ def face() -> np.ndarray:
 
 def test_none_is_the_centre_crop() -> None:
     made = augmented(face(), GREY, "none", seed=0, epoch=3, face=1)
-    assert made.shape == (3, 6, 6)
-    assert made[0, 0].tolist() == [11, 12, 13, 14, 15, 16]
+    assert made.shape == (6, 6, 3)
+    assert made[0, :, 0].tolist() == [11, 12, 13, 14, 15, 16]
 
 
 def test_ten_epochs_show_each_of_the_ten_crops_once() -> None:
     firsts = [
-        augmented(face(), GREY, "ten", seed=0, epoch=epoch, face=4)[0, 0, [0, -1]].tolist()
+        augmented(face(), GREY, "ten", seed=0, epoch=epoch, face=4)[0, [0, -1], 0].tolist()
         for epoch in range(10)
     ]
     straight = [[0, 5], [2, 7], [20, 25], [22, 27], [11, 16]]
@@ -44,4 +44,4 @@ def test_affine_depends_on_seed_epoch_and_face_alone(preprocessing: Preprocessin
         for s, e, f in [(2, 2, 3), (1, 3, 3), (1, 2, 4)]
     ]
     assert all(not np.array_equal(one, other) for other in others)
-    assert all(other.shape == (3, 6, 6) and other.dtype == np.float32 for other in others)
+    assert all(other.shape == (6, 6, 3) and other.dtype == np.uint8 for other in others)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Dataset
 
 from emotiw_cli.training import loop
 from emotiw_cli.training.distributed import Process
@@ -34,9 +35,13 @@ def test_each_face_is_measured_once_whatever_the_number_of_processes(
 ) -> None:
     seen: list[int] = []
 
-    def crops(position: int) -> np.ndarray:
-        seen.append(position)
-        return np.full((2, 3, 1, 1), position, np.float32) + np.array([0, 1]).reshape(2, 1, 1, 1)
+    class Crops(Dataset):
+        def __len__(self) -> int:
+            return count
+
+        def __getitem__(self, position: int) -> torch.Tensor:
+            seen.append(position)
+            return torch.full((2, 3, 1, 1), position) + torch.tensor([0, 1.0]).view(2, 1, 1, 1)
 
     def look(net: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
         return inputs[:, :2, 0, 0]
@@ -45,7 +50,7 @@ def test_each_face_is_measured_once_whatever_the_number_of_processes(
     device = torch.device("cpu")
     for rank in range(processes - 1, -1, -1):
         place = Pretended(rank, processes, device, sent)
-        merged = over_crops(nn.Identity(), crops, count, place, look, batch=2)
+        merged = over_crops(nn.Identity(), Crops(), place, look, batch=2)
     assert sorted(seen) == list(range(count))
     np.testing.assert_array_equal(merged, np.arange(count)[:, None] + [[0.5, 0.5]])
 
