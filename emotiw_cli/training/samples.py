@@ -59,9 +59,10 @@ class Samples(Dataset):
         On the device they were brought to: bytes are a quarter of the way, and often the longest.
         """
         ordered = pictures.flip(3) if self.preprocessing.order == "bgr" else pictures
-        numbers = {"dtype": torch.float32, "device": pictures.device}
-        values = ordered.float() - torch.tensor(self.preprocessing.mean, **numbers)
-        return (values * torch.tensor(self.preprocessing.scale, **numbers)).permute(0, 3, 1, 2)
+        values = ordered.float()
+        values = values - values.new_tensor(self.preprocessing.mean)
+        values = values * values.new_tensor(self.preprocessing.scale)
+        return values.permute(0, 3, 1, 2)
 
 
 class Views(Dataset):

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any, cast
 
 import numpy as np
+import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotiw_cli.training.samples import batches, order
+from emotiw_cli.inputs.preprocessing import Order, Preprocessing
+from emotiw_cli.training.faceset import FaceSet
+from emotiw_cli.training.samples import Samples, batches, order
 
 
 @given(st.integers(1, 200), st.integers(0, 5), st.integers(0, 3))
@@ -39,3 +44,15 @@ def test_processes_share_the_very_batches_of_one(processes: int, share: int, sta
     joined = [list(chain.from_iterable(pieces)) for pieces in zip(*parts, strict=True)]
     assert joined == whole
     assert len(whole) == max(0, 57 // batch - start)
+
+
+@pytest.mark.parametrize("order", ["rgb", "bgr"])
+@pytest.mark.parametrize("scale", [0.5, (0.25, 0.5, 2.0)])
+def test_pictures_are_normalised_as_a_face_to_predict_is(order: Order, scale: Any) -> None:
+    preprocessing = Preprocessing(
+        "rgb", (6, 6), resize=6, crop=6, order=order, mean=(103.9, 116.8, 123.7), scale=scale
+    )
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 6, 6, 3), dtype=np.uint8)
+    samples = Samples(cast(FaceSet, None), [], preprocessing, "none", 0)
+    made = samples.normalised(torch.from_numpy(pictures)).numpy()
+    np.testing.assert_array_equal(made, preprocessing.normalised(pictures))
