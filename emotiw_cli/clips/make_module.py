@@ -13,12 +13,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from emotiw_cli.artefact import Artefact, open_artefact
+from emotiw_cli.artefact import Artefact, bundle_reference, open_artefact
 from emotiw_cli.bundle.load import DEFAULT, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
+from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.clips.aggregate import frame_mean, segment_means
-from emotiw_cli.clips.bundle import load_clip_bundle
-from emotiw_cli.clips.fuse import Method, fit_fusion
+from emotiw_cli.clips.bundle import SPEC as CLIP_SPEC
+from emotiw_cli.clips.bundle import find_clip_bundle, load_clip_bundle
+from emotiw_cli.clips.fuse import fit_fusion
+from emotiw_cli.clips.fusion import Method
 from emotiw_cli.clips.module_maker import crossed, machine, make_module, write_model
 from emotiw_cli.clips.modules import Outputs, open_module
 from emotiw_cli.clips.tube_store import TubeStore
@@ -95,7 +98,10 @@ def make_faces_module(
         fitted, spoken = crossed(features, outputs, there, fit, seed)
         return Outputs.of(store.rows, spoken), [write_model(folder, fitted)]
 
-    return make_module(work, name, parameters, [store.artefact], make, seed, overwrite)
+    read_with = bundle_reference(reader.folder / STILL_SPEC)
+    return make_module(
+        work, name, parameters, [store.artefact], make, seed, overwrite, beside=[read_with]
+    )
 
 
 def reader_of(store: TubeStore, bundle: str, work: Path) -> Bundle:
@@ -128,10 +134,11 @@ def make_voice_module(
         If tubes or module are missing, or `name` is another module already.
     """
     store = TubeStore.open(work, tubes)
-    sources = [store.artefact]
+    sources, read_with = [store.artefact], []
     if voice == DEFAULT:
         model = load_clip_bundle().voice
         assert model is not None
+        read_with = [bundle_reference(find_clip_bundle(DEFAULT) / CLIP_SPEC)]
     else:
         module = open_artefact(work, "voices", voice)
         sources.append(module)
@@ -147,7 +154,7 @@ def make_voice_module(
         return Outputs.of(store.rows, np.stack(rows)), []
 
     parameters = {"module": "voice", "voice": voice}
-    return make_module(work, name, parameters, sources, make, 0, overwrite)
+    return make_module(work, name, parameters, sources, make, 0, overwrite, beside=read_with)
 
 
 def make_fusion(
@@ -162,7 +169,8 @@ def make_fusion(
     gamma: float | None = None,
     overwrite: bool = False,
 ) -> Artefact:
-    """Fuse the posteriors of modules; what is fitted is fitted to those of the training split.
+    """Fuse the posteriors of modules; what is fitted is fitted to those of the training split, and
+    kept as arrays. The manifest names the modules with their digests, in their order.
 
     Parameters
     ----------
@@ -200,12 +208,12 @@ def make_fusion(
             rows: np.ndarray, labels: np.ndarray
         ) -> tuple[Callable[[np.ndarray], np.ndarray], Mapping[str, np.ndarray]]:
             given = rows.transpose(1, 0, 2)
-            fused = fit_fusion(method, given, labels, seed=seed, draws=draws, c=c, gamma=gamma)
-            return lambda other: fused(other.transpose(1, 0, 2)), {}
+            fusion = fit_fusion(method, given, labels, seed=seed, draws=draws, c=c, gamma=gamma)
+            return lambda other: fusion.posteriors(other.transpose(1, 0, 2)), fusion.arrays()
 
-        _, fused = crossed(features, first, everything, fit, seed)
+        arrays, fused = crossed(features, first, everything, fit, seed)
         made = Outputs(fused, first.labels, first.splits, first.groups)
-        return made, []
+        return made, [write_model(folder, arrays)]
 
     parameters: dict[str, Any] = {"module": "fused", "method": method, "modules": list(modules)}
     if method == "random-search":
@@ -214,7 +222,7 @@ def make_fusion(
         parameters |= {"c": c, "gamma": gamma}
     sources = [artefact for artefact, _ in opened]
     (behind,) = tubes.values()
-    return make_module(work, name, parameters, sources, make, seed, overwrite, tubes=behind)
+    return make_module(work, name, parameters, sources, make, seed, overwrite, beside=[behind])
 
 
 def _spoken(model: VoiceModel, sound: np.ndarray) -> np.ndarray:

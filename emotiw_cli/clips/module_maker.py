@@ -141,13 +141,14 @@ def make_module(
     seed: int,
     overwrite: bool,
     *,
-    tubes: Mapping[str, str] | None = None,
+    beside: Sequence[Mapping[str, str]] = (),
 ) -> Artefact:
     """Make a module unless it is there already, and write it with its figures.
 
     Parameters
     ----------
-    sources : artefacts it is made from. tubes : those behind them, if they are not among them.
+    sources : artefacts it is made from.
+    beside : references to what else it is made from: a bundle's file, the tubes behind modules.
     make : gives the module's posteriors, and the names of files it wrote into the folder.
 
     Raises
@@ -156,7 +157,7 @@ def make_module(
         If `name` is another module already.
     """
     folder = folder_of(work, KIND, name)
-    inputs = [reference(source) for source in sources] + ([dict(tubes)] if tubes else [])
+    inputs = [reference(source) for source in sources] + [dict(one) for one in beside]
     with exclusive(folder):
         if (folder / MANIFEST).is_file() and not overwrite:
             made = open_artefact(work, KIND, name)

@@ -284,8 +284,9 @@ def fuse(
 ) -> None:
     """Fuse what modules say of clips, as the 2013 entry did, and measure it.
 
-    WORK/modules/NAME gets the fused posteriors, to be fused again if one likes, and figures for
-    each split but train. A module that said nothing of a clip is zeros to the svm, else uniform.
+    WORK/modules/NAME gets what was fitted, the fused posteriors, to be fused again if one likes,
+    and figures for each split but train. A module that said nothing of a clip is zeros to the svm,
+    else uniform.
     """
     if method == "svm":
         _need("scikit-learn")

@@ -12,10 +12,10 @@ import numpy as np
 from emotiw_cli.artefact import (
     MANIFEST,
     Artefact,
+    bundle_reference,
     exclusive,
     landing_file,
     reference,
-    sha256,
     write_json,
     write_manifest,
 )
@@ -98,12 +98,11 @@ def land_evaluation(
             with landing_file(folder / REPORT, "w") as file:
                 file.write(report)
             outputs.append(REPORT)
-        made_by = {"kind": "file", "name": f"{bundle.parent.name}/{bundle.name}"}
         return write_manifest(
             folder,
             "evaluations",
             parameters=parameters,
-            inputs=[{**made_by, "digest": sha256(bundle)}, reference(data)],
+            inputs=[bundle_reference(bundle), reference(data)],
             outputs=outputs,
             counts=figures["counts"],
             metrics=metrics,

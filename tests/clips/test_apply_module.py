@@ -63,9 +63,4 @@ def test_what_cannot_be_applied_is_one_sentence(work: Path) -> None:
     same = run(work, "apply", "mouths", "set", "--name", "no")
     assert same.exit_code == InputError.exit_code
     assert "other tubes" in same.stderr
-    both = run(work, "fuse", "--modules", "mouths,activity", "--name", "fused")
-    assert both.exit_code == 0, both.stderr
-    refused = run(work, "apply", "fused", "other", "--name", "no")
-    assert refused.exit_code == InputError.exit_code
-    assert "nothing that was trained on tubes" in refused.stderr
     assert run(work, "apply", "none", "other", "--name", "no").exit_code == 4
