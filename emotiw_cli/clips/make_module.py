@@ -24,9 +24,9 @@ from emotiw_cli.clips.fuse import fit_fusion
 from emotiw_cli.clips.fusion import Method
 from emotiw_cli.clips.module_maker import crossed, machine, make_module, write_model
 from emotiw_cli.clips.modules import Outputs, open_module
+from emotiw_cli.clips.system import VoiceModule, read_clip
 from emotiw_cli.clips.tube_store import TubeStore
-from emotiw_cli.clips.voice.features import RATE
-from emotiw_cli.clips.voice.run import ARRAYS, NET, STEP, VoiceModel, read_voice
+from emotiw_cli.clips.voice.run import ARRAYS, NET, read_voice
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.ensemble.search import DRAWS
 from emotiw_cli.errors import ArtefactError, InputError
@@ -70,7 +70,8 @@ def make_faces_module(
         If there is nothing to train on.
     """
     store = TubeStore.open(work, tubes)
-    reader = reader_of(store, bundle, work)
+    reader = load_bundle(bundle, work=work)
+    check_size(store, reader)
     parameters: dict[str, Any] = {
         "module": "faces",
         "bundle": reader.spec.name,
@@ -104,17 +105,15 @@ def make_faces_module(
     )
 
 
-def reader_of(store: TubeStore, bundle: str, work: Path) -> Bundle:
-    """The still bundle that reads the faces of tubes; :class:`ArtefactError` if they do not fit."""
-    reader = load_bundle(bundle, work=work)
-    if (store.size, store.detail) != (reader.spec.face_size, reader.spec.detail):
-        width, height = reader.spec.face_size
+def check_size(store: TubeStore, bundle: Bundle) -> None:
+    """:class:`ArtefactError` if the faces of tubes are not what a still bundle reads."""
+    if (store.size, store.detail) != (bundle.spec.face_size, bundle.spec.detail):
+        width, height = bundle.spec.face_size
         raise ArtefactError(
             f"{store.artefact.folder} holds faces of another size than the bundle "
-            f"{reader.spec.name} reads; make tubes with --size {width}x{height}"
-            + (f" --detail {reader.spec.detail}." if reader.spec.detail else ".")
+            f"{bundle.spec.name} reads; make tubes with --size {width}x{height}"
+            + (f" --detail {bundle.spec.detail}." if bundle.spec.detail else ".")
         )
-    return reader
 
 
 def make_voice_module(
@@ -148,8 +147,7 @@ def make_voice_module(
     def make(folder: Path) -> tuple[Outputs, list[str]]:
         rows = []
         for done, row in enumerate(store.rows):
-            sound = store.clip(row).sound if row.samples else np.empty(0)
-            rows.append(_spoken(model, sound.astype(np.float32)))
+            rows.append(read_clip(VoiceModule(model), store.clip(row)).posterior())
             advance(done + 1, len(store.rows))
         return Outputs.of(store.rows, np.stack(rows)), []
 
@@ -223,11 +221,3 @@ def make_fusion(
     sources = [artefact for artefact, _ in opened]
     (behind,) = tubes.values()
     return make_module(work, name, parameters, sources, make, seed, overwrite, beside=[behind])
-
-
-def _spoken(model: VoiceModel, sound: np.ndarray) -> np.ndarray:
-    """The mean over the spans of a clip with a voice; not finite if there are none."""
-    size = round(STEP * RATE)
-    blocks = (sound[start : start + size] for start in range(0, len(sound), size))
-    rows = [posterior for _, posterior in model.over_time(blocks)]
-    return np.mean(rows, axis=0) if rows else np.full(len(EMOTIONS), np.nan)

@@ -231,7 +231,7 @@ def listen(
 def apply(
     module: Annotated[
         str,
-        typer.Argument(help="Module of the workspace: mouths, activity, or faces with a machine."),
+        typer.Argument(help="Module of the workspace, of whatever kind, a fused one too."),
     ],
     tubes: Annotated[str, typer.Argument(help="Tubes of the workspace, others than it is from.")],
     name: Annotated[str, typer.Option("--name", help="Name of the module to write.")],
@@ -241,11 +241,13 @@ def apply(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
 ) -> None:
-    """Read the clips of tubes with a module that was trained on other tubes.
+    """Read the clips of tubes with a module that was made of other tubes.
+
+    A fused module reads them with each module it fuses, then fuses as it was fitted. The modules it
+    is made of, and the bundles that read faces and voices, must be there as they were.
 
     WORK/modules/NAME gets the posteriors of all clips, and figures for each labelled split but
-    train. Nothing is trained. Who is in both sets of clips is not asked. `emotiw clips listen` does
-    the same with a voice.
+    train. Nothing is trained. Who is in both sets of clips is not asked; `emotiw evaluate` asks.
     """
     from emotiw_cli.clips.apply_module import apply_module
     from emotiw_cli.commands._console import progress
