@@ -46,6 +46,7 @@ def write_tubes(
     hums: bool = False,
     groups: bool = False,
     note: str = "",
+    every_frame: bool = False,
 ) -> None:
     """Tubes of smiles and their contrary, by turns; two of three clips are of the split train.
 
@@ -54,6 +55,7 @@ def write_tubes(
     crops : of each clip, over and over; of more than twelve the rest is a second face.
     size : of the aligned faces, which are the crops. hums : two of three clips have sound.
     groups : each two clips in turn are of one subject. note : of each clip.
+    every_frame : what the manifest says of that.
     """
     folder = work / KIND / name
     folder.mkdir(parents=True)
@@ -99,7 +101,7 @@ def write_tubes(
     write_manifest(
         folder,
         KIND,
-        parameters={"size": list(size), "detail": None, "every_frame": False},
+        parameters={"size": list(size), "detail": None, "every_frame": every_frame},
         inputs=[{"kind": "folder", "name": "clips", "digest": "none"}],
         outputs=[INDEX, shard_name(0)],
         licences=["clips: for tests"],

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from emotiw_cli.artefact import Artefact, open_artefact
+from emotiw_cli.clips.known import trained_on
 from emotiw_cli.clips.load_module import find_origin, load_module
 from emotiw_cli.clips.make_module import Advance, check_size
 from emotiw_cli.clips.module_maker import make_module
@@ -65,4 +66,6 @@ def apply_module(
 
     parameters = {"module": origin.part.kind, "applied": module}
     sources = [store.artefact, made_from]
-    return make_module(work, name, parameters, sources, make, 0, overwrite)
+    return make_module(
+        *(work, name, parameters, sources, make, 0, overwrite), seen=lambda: trained_on(store)
+    )

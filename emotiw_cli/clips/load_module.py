@@ -10,9 +10,12 @@ from typing import cast
 from emotiw_cli.artefact import Artefact, check_fresh, open_artefact, sha256
 from emotiw_cli.bundle.load import DEFAULT, find_bundle, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
+from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.bundle import SPEC as CLIP_SPEC
 from emotiw_cli.clips.bundle import find_clip_bundle, verify_clip_bundle
+from emotiw_cli.clips.known import union
 from emotiw_cli.clips.module_maker import MODEL
 from emotiw_cli.clips.modules import KIND
 from emotiw_cli.clips.parts import Kind, Part, assemble
@@ -110,6 +113,23 @@ def load_module(origin: Origin, work: Path) -> Module:
             ) from error
 
     return assemble(origin.part, read, bundle)
+
+
+def seen_by(origin: Origin, work: Path) -> Seen:
+    """What a module, or what it fuses, was trained on; of faces what their bundle was, too.
+
+    The mean of faces and the voice learned nothing from the clips of their tubes, nor did the mean
+    of modules. What a voice was trained on is not recorded.
+    """
+    parts = []
+    for one in origin:
+        learned = one.part.file and one.part.kind != "voice"
+        if learned and one.artefact.manifest["parameters"].get("method") != "mean":
+            parts.append(Seen.read(one.artefact.folder / SEEN))
+        if one.part.kind == "faces":
+            still = still_folder(one.part, work) / SEEN
+            parts += [Seen.read(still)] if still.is_file() else []
+    return union(parts)
 
 
 def still_folder(part: Part, work: Path) -> Path:

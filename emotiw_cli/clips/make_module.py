@@ -16,12 +16,15 @@ import numpy as np
 from emotiw_cli.artefact import Artefact, bundle_reference, open_artefact
 from emotiw_cli.bundle.load import DEFAULT, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
+from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.aggregate import frame_mean, segment_means
 from emotiw_cli.clips.bundle import SPEC as CLIP_SPEC
 from emotiw_cli.clips.bundle import find_clip_bundle, load_clip_bundle
 from emotiw_cli.clips.fuse import fit_fusion
 from emotiw_cli.clips.fusion import Method
+from emotiw_cli.clips.known import trained_on
 from emotiw_cli.clips.module_maker import crossed, machine, make_module, write_model
 from emotiw_cli.clips.modules import Outputs, open_module
 from emotiw_cli.clips.system import VoiceModule, read_clip
@@ -101,7 +104,9 @@ def make_faces_module(
 
     read_with = bundle_reference(reader.folder / STILL_SPEC)
     return make_module(
-        work, name, parameters, [store.artefact], make, seed, overwrite, beside=[read_with]
+        *(work, name, parameters, [store.artefact], make, seed, overwrite),
+        seen=lambda: trained_on(store),
+        beside=[read_with],
     )
 
 
@@ -152,7 +157,11 @@ def make_voice_module(
         return Outputs.of(store.rows, np.stack(rows)), []
 
     parameters = {"module": "voice", "voice": voice}
-    return make_module(work, name, parameters, sources, make, 0, overwrite, beside=read_with)
+    return make_module(
+        *(work, name, parameters, sources, make, 0, overwrite),
+        seen=lambda: trained_on(store),
+        beside=read_with,
+    )
 
 
 def make_fusion(
@@ -220,4 +229,9 @@ def make_fusion(
         parameters |= {"c": c, "gamma": gamma}
     sources = [artefact for artefact, _ in opened]
     (behind,) = tubes.values()
-    return make_module(work, name, parameters, sources, make, seed, overwrite, beside=[behind])
+    return make_module(
+        *(work, name, parameters, sources, make, seed, overwrite),
+        # Their training split is one: they are of the same tubes.
+        seen=lambda: Seen.read(sources[0].folder / SEEN),
+        beside=[behind],
+    )

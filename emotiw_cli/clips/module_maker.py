@@ -23,6 +23,8 @@ from emotiw_cli.artefact import (
     write_manifest,
 )
 from emotiw_cli.bundle.arrays import read_arrays
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.modules import KIND, OUTPUTS, Outputs, folds_of
 from emotiw_cli.clips.svm import FOLDS, Kernel, fit_svm
 from emotiw_cli.emotions import EMOTIONS
@@ -141,6 +143,7 @@ def make_module(
     seed: int,
     overwrite: bool,
     *,
+    seen: Callable[[], Seen],
     beside: Sequence[Mapping[str, str]] = (),
 ) -> Artefact:
     """Make a module unless it is there already, and write it with its figures.
@@ -148,6 +151,8 @@ def make_module(
     Parameters
     ----------
     sources : artefacts it is made from.
+    seen : gives the clips of the training split and who is in them, see
+        :func:`emotiw_cli.clips.known.trained_on`.
     beside : references to what else it is made from: a bundle's file, the tubes behind modules.
     make : gives the module's posteriors, and the names of files it wrote into the folder.
 
@@ -173,12 +178,13 @@ def make_module(
             drop_kept(folder)
         outputs, files = make(folder)
         outputs.write(folder / OUTPUTS)
+        seen().write(folder / SEEN)
         made = write_manifest(
             folder,
             KIND,
             parameters=parameters,
             inputs=inputs,
-            outputs=[OUTPUTS, *files],
+            outputs=[OUTPUTS, SEEN, *files],
             counts={
                 "clips": len(outputs.labels),
                 "training": int(outputs.known.sum()),

@@ -3,10 +3,13 @@
 The faces' posterior is the mean over all that were read, every tube included, as the 2013
 challenge's winner took it before its SVM (Kahou et al., doi:10.1007/s12193-015-0195-2); the voice's
 is the mean over the spans of sound in which somebody speaks. A clip without the one has the other.
+A bundle of a system sees what `emotiw clips tubes` stores, and hears it, and answers as it was
+fused.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -21,13 +24,15 @@ from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.clips.bundle import ClipBundle, load_clip_bundle
 from emotiw_cli.clips.decode import ClipError, Frame, Reading, read_frames, read_sound
+from emotiw_cli.clips.look_twice import look_twice
 from emotiw_cli.clips.result import (
     ClipPrediction,
     Heard,
     Step,
     TubePrediction,
 )
-from emotiw_cli.clips.tubes import Follower, Tube
+from emotiw_cli.clips.system import Reader, Seen, as_stored
+from emotiw_cli.clips.tubes import Follower, Tube, crop
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.clips.voice.run import STEP, VoiceModel
 from emotiw_cli.faces.detection import Detection
@@ -65,15 +70,20 @@ def predict_clip(
     began = time.perf_counter()
     reading, refusal = Reading(), None
     tubes: tuple[TubePrediction, ...] = ()
+    system = bundle.system.begin() if bundle.system is not None else None
     try:
-        tubes = _see(path, reading, bundle.faces, advance)
+        if system is not None:
+            tubes = _show(path, reading, bundle, system, advance)
+        else:
+            tubes = _see(path, reading, bundle.faces, advance)
     except ClipError as error:
         refusal = error
-        if error.status != "no_video" or bundle.voice is None:
+        if error.status != "no_video" or not bundle.voices:
             return ClipPrediction(path, error.status, note=str(error))
     heard: tuple[Heard, ...] = ()
-    if bundle.voice is not None:
-        heard, seconds = _listen(path, bundle.voice)
+    for voice in bundle.voices:
+        spans, seconds = _listen(path, voice, system)
+        heard = heard or spans
         reading.seconds = max(reading.seconds, seconds)
     if refusal is not None:
         if not heard:
@@ -81,10 +91,11 @@ def predict_clip(
         reading.note = f"{path} has no pictures: the voice alone answers."
     prediction = ClipPrediction(path, "no_face", (), tubes, heard)
     if tubes or heard:
+        posterior = bundle.fuse(prediction.faces_posterior, prediction.voice_posterior)
+        if system is not None:
+            posterior = tuple(system.posterior().tolist()) if system.said else ()
         prediction = replace(
-            prediction,
-            status="ok" if tubes else "voice_only",
-            posterior=bundle.fuse(prediction.faces_posterior, prediction.voice_posterior),
+            prediction, status="ok" if tubes else "voice_only", posterior=posterior
         )
     prediction = replace(
         prediction,
@@ -158,20 +169,63 @@ def _see(
     )
 
 
-def _listen(path: str, voice: VoiceModel) -> tuple[tuple[Heard, ...], float]:
-    """The spans with a voice, and the length of the sound in seconds."""
+def _show(
+    path: str, reading: Reading, bundle: ClipBundle, system: Reader, advance: Advance
+) -> tuple[TubePrediction, ...]:
+    """Show a system the faces as tubes hold them; what the bundle's still one says of those of the
+    looks, too.
+    """
+    shown = look_twice(
+        lambda: read_frames(Path(path), path, reading),
+        lambda: read_frames(Path(path), path),
+        every_frame=bundle.every_frame,
+        advance=advance,
+    )
+    read: dict[int, list[Step]] = defaultdict(list)
+    tubes: dict[int, Tube] = {}
+    for faces in shown:
+        image = faces.frame.image()
+        places = [detection(box, image) for box in faces.boxes]
+        numbers = [tube.number for tube in faces.tubes]
+        seen = Seen(
+            np.stack([crop(image, box) for box in faces.boxes]),
+            functools.partial(align_faces, image, places, bundle.faces),
+            np.array(numbers),
+            faces.last,
+        )
+        system.see(seen)
+        tubes.update(zip(numbers, faces.tubes, strict=True))
+        if faces.looked:
+            for number, place, posterior in zip(
+                numbers, places, seen.posteriors(bundle.faces), strict=True
+            ):
+                read[number].append(_step(faces.frame, place, posterior))
+    return tuple(
+        TubePrediction(number, tuple(tube.frames), tube.smoothed(), tuple(read[number]))
+        for number, tube in sorted(tubes.items())
+    )
+
+
+def _listen(
+    path: str, voice: VoiceModel, system: Reader | None = None
+) -> tuple[tuple[Heard, ...], float]:
+    """The spans with a voice, and the length of the sound in seconds; a system hears them too, as
+    tubes hold the sound.
+    """
     samples = 0
 
     def counted() -> Iterator[np.ndarray]:
         nonlocal samples
         for block in read_sound(Path(path), RATE, block=round(STEP * RATE), name=path):
             samples += len(block)
-            yield block
+            yield block if system is None else as_stored(block).astype(np.float32)
 
-    heard = tuple(
-        Heard(time, tuple(posterior.tolist())) for time, posterior in voice.over_time(counted())
-    )
-    return heard, samples / RATE
+    heard = []
+    for middle, posterior in voice.over_time(counted()):
+        heard.append(Heard(middle, tuple(posterior.tolist())))
+        if system is not None:
+            system.hear(voice, posterior)
+    return tuple(heard), samples / RATE
 
 
 def read_faces(frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle) -> Iterator[tuple[int, Step]]:
@@ -182,8 +236,11 @@ def read_faces(frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle) -> Iterato
     boxes = [detection(tube.boxes[-1], image) for tube in tubes]
     faces = align_faces(image, boxes, bundle)
     for tube, box, posterior in zip(tubes, boxes, bundle.posteriors(faces), strict=True):
-        place = (box.x, box.y, box.width, box.height)
-        yield tube.number, Step(frame.time, *place, tuple(posterior.tolist()))
+        yield tube.number, _step(frame, box, posterior)
+
+
+def _step(frame: Frame, box: Detection, posterior: np.ndarray) -> Step:
+    return Step(frame.time, box.x, box.y, box.width, box.height, tuple(posterior.tolist()))
 
 
 def detection(box: np.ndarray, image: np.ndarray) -> Detection:

@@ -78,6 +78,11 @@ class Reader(ABC):
     def posterior(self) -> np.ndarray:
         """Its answer, once all was seen and heard: (7,) float64, not finite if it has none."""
 
+    @property
+    def said(self) -> bool:
+        """Whether the clip had something for it; what fuses modules answers to nothing, too."""
+        return bool(np.isfinite(self.posterior()).all())
+
 
 class Module(ABC):
     """A fitted module."""
@@ -256,6 +261,10 @@ class FusedReader(Reader):
     def posterior(self) -> np.ndarray:
         return np.asarray(self._fusion.posteriors(self.alone()[:, None])[0])
 
+    @property
+    def said(self) -> bool:
+        return any(reader.said for reader in self._readers)
+
 
 def read_clip(module: Module, clip: MadeClip) -> Reader:
     """Let a module see and hear a stored clip."""
@@ -273,3 +282,8 @@ def sound_blocks(sound: np.ndarray) -> Iterator[np.ndarray]:
     size = round(STEP * RATE)
     for start in range(0, len(sound), size):
         yield sound[start : start + size].astype(np.float32)
+
+
+def as_stored(sound: np.ndarray) -> np.ndarray:
+    """Sound (n,) float as tubes hold it: (n,) float16 within ±1."""
+    return sound.clip(-1, 1).astype(np.float16)

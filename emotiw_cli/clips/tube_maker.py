@@ -10,8 +10,10 @@ import numpy as np
 
 from emotiw_cli.clips.decode import ClipError, Reading, read_frames, read_sound
 from emotiw_cli.clips.index import ClipRow
+from emotiw_cli.clips.look_twice import look_twice
 from emotiw_cli.clips.predict import detection
-from emotiw_cli.clips.tubes import SIZE, Follower, Tube, crop
+from emotiw_cli.clips.system import as_stored
+from emotiw_cli.clips.tubes import SIZE, crop
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.faces.align import align_face, fit_face
 from emotiw_cli.faces.images import ImageError, load_image
@@ -77,7 +79,7 @@ class TubeMaker:
             row = replace(row, status="unreadable", note=" ".join(note.split()))
         if row.status in ("ok", "no_face", "no_video"):
             heard = next(read_sound(path, RATE, name=row.path), np.empty(0))
-            sound = heard.clip(-1, 1).astype(np.float16)
+            sound = as_stored(heard)
         width, height = self.size
         row = replace(
             row,
@@ -100,25 +102,18 @@ class TubeMaker:
     def _detected(
         self, path: Path, row: ClipRow, reading: Reading
     ) -> list[tuple[np.ndarray, np.ndarray, int, float]]:
-        follower = Follower()
-        looked = {
-            seen.frame.number
-            for seen in follower.follow(read_frames(path, row.path, reading))
-            if seen.looked or self.every_frame
-        }
-        # Boxes are smoothed over what comes later, so the frames are read once more.
-        wanted: dict[int, list[tuple[Tube, np.ndarray]]] = {}
-        for tube in follower.certain():
-            for number, box in zip(tube.frames, tube.smoothed(), strict=True):
-                if number in looked:
-                    wanted.setdefault(number, []).append((tube, box))
+        shown = look_twice(
+            lambda: read_frames(path, row.path, reading),
+            lambda: read_frames(path, row.path),
+            every_frame=self.every_frame,
+        )
         made = []
-        for frame in read_frames(path, row.path) if wanted else ():
-            for tube, box in wanted.get(frame.number, ()):
-                image = frame.image()  # made once
+        for faces in shown:
+            image = faces.frame.image()
+            for tube, box in zip(faces.tubes, faces.boxes, strict=True):
                 points = _landmarks().points(image, detection(box, image))
                 face = align_face(image, points, self.size, detail=self.detail)
-                made.append((crop(image, box), face, tube.number, frame.time))
+                made.append((crop(image, box), face, tube.number, faces.frame.time))
         return sorted(made, key=lambda one: one[2:])
 
     def _given(

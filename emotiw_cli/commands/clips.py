@@ -354,19 +354,31 @@ def _show_confusion(split: str, counts: list[list[int]]) -> None:
 
 
 def bundle(
-    voice: Annotated[str, typer.Option("--voice", help="The voice module, of the workspace.")],
-    voice_share: Annotated[
-        float, typer.Option("--voice-share", help="What the voice counts, 0 to 1; faces the rest.")
-    ],
     name: Annotated[str, typer.Option("--name", help="Name of the clip bundle to write.")],
+    fused: Annotated[
+        str | None,
+        typer.Option("--fused", metavar="MODULE", help="A module, of the workspace, mostly fused."),
+    ] = None,
+    voice: Annotated[
+        str | None, typer.Option("--voice", help="Or a voice module, of the workspace.")
+    ] = None,
+    voice_share: Annotated[
+        float | None,
+        typer.Option(
+            "--voice-share", help="With --voice: what it counts, 0 to 1; faces have the rest."
+        ),
+    ] = None,
     faces: Annotated[
-        str, typer.Option("--faces", help="The bundle for photos that reads the faces.")
+        str,
+        typer.Option(
+            "--faces", help="The bundle for photos that reads the faces, if no module names one."
+        ),
     ] = "default",
     version: Annotated[
         str, typer.Option("--version", help="Version the bundle calls itself.")
     ] = "1",
     chosen: Annotated[
-        str, typer.Option("--chosen", help="For the card: on what the share was chosen.")
+        str, typer.Option("--chosen", help="With --voice, for the card: on what its share was.")
     ] = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
@@ -374,25 +386,31 @@ def bundle(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
 ) -> None:
-    """Put a bundle for photos and a voice module together: a clip bundle for `predict`.
+    """Make a clip bundle for `predict`, of a fused module or of a voice beside the faces.
 
-    WORK/bundles/NAME gets the voice module, a model card and the hashes of both, and of the bundle
-    for photos, which is named and not copied. Try shares with benchmarks/voice_share.py.
+    --fused: WORK/bundles/NAME gets the arrays of all modules and what fuses them. `predict` answers
+    of a clip what `clips tubes` and `clips apply` would say of it.
+
+    --voice and --voice-share: it gets the voice module; faces are read by a bundle for photos, and
+    the clip is the mean of both with a weight for each. Try shares with benchmarks/voice_share.py.
+
+    Either way it gets a model card, and the hashes of all files and of the bundles for photos,
+    which are named and not copied.
     """
-    from emotiw_cli.clips.make_bundle import make_clip_bundle
+    from emotiw_cli.clips.make_bundle import make_clip_bundle, make_system_bundle
     from emotiw_cli.commands._console import print_json, table
 
-    made = make_clip_bundle(
-        work,
-        name,
-        voice,
-        voice_share,
-        faces=faces,
-        version=version,
-        chosen=chosen,
-        overwrite=overwrite,
-    )
-    summary = {"bundle": str(made.folder), **made.manifest["parameters"], "voice": voice}
+    made_by: dict[str, Any] = {"faces": faces, "version": version, "overwrite": overwrite}
+    if fused is not None:
+        if voice is not None or voice_share is not None or chosen:
+            raise typer.BadParameter("--fused goes without --voice, --voice-share and --chosen.")
+        made = make_system_bundle(work, name, fused, **made_by)
+    elif voice is None or voice_share is None:
+        raise typer.BadParameter("give --fused, or --voice and --voice-share.")
+    else:
+        made = make_clip_bundle(work, name, voice, voice_share, chosen=chosen, **made_by)
+    summary = {"bundle": str(made.folder), **made.manifest["parameters"]}
+    summary |= {"voice": voice} if voice is not None else {}
     if as_json:
         print_json(summary)
     else:

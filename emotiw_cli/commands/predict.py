@@ -108,9 +108,10 @@ def predict_command(
     seconds of it. The faces count for most of a clip's answer; where nobody speaks they answer
     alone. Status voice_only says that the voice answered alone, no_face that there was neither,
     no_video that there is sound without pictures or voice. A bundle for photos, named with
-    --bundle, reads a clip's faces alone. --draw writes an MP4 with the clip's sound and a plot of
-    the emotions over time. The real-time factor printed at the end is the time it took to read
-    over the length of the clips.
+    --bundle, reads a clip's faces alone; one of a fused system answers as it was fused, whatever is
+    lacking, and to one that --no-voice keeps from listening a clip is one without sound. --draw
+    writes an MP4 with the clip's sound and a plot of the emotions over time. The real-time factor
+    printed at the end is the time it took to read over the length of the clips.
 
     With --group a picture gets one answer, negative, neutral or positive, from a group bundle. The
     columns are path, status, part, face, x, y, width, height, negative, neutral, positive,

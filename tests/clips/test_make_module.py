@@ -15,6 +15,8 @@ from emotiw_cli.app import app
 from emotiw_cli.artefact import bundle_reference, reference, write_manifest
 from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.bundle.load import load_bundle
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips import make_module, module_maker
 from emotiw_cli.clips.bundle import DEFAULT_NAME
 from emotiw_cli.clips.fusion import Fusion
@@ -179,6 +181,8 @@ def say(work: Path, name: str, sure: np.ndarray, digest: str = "d") -> None:
     folder = work / "modules" / name
     folder.mkdir(parents=True)
     Outputs.of(rows, posteriors).write(folder / OUTPUTS)
+    nothing = np.zeros(0, np.uint64)
+    Seen(nothing, frozenset(), nothing).write(folder / SEEN)
     inputs = [{"kind": "tubes", "name": "set", "digest": digest}]
     write_manifest(folder, "modules", parameters={}, inputs=inputs, outputs=[OUTPUTS])
 
