@@ -60,7 +60,7 @@ def apply_module(
     def make(folder: Path) -> tuple[Outputs, list[str]]:
         spoken = []
         for done, row in enumerate(store.rows):
-            spoken.append(read_clip(read, store.clip(row)).posterior())
+            spoken.append(read_clip(read, store.clip(row)).posterior)
             advance(done + 1, len(store.rows))
         return Outputs.of(store.rows, np.stack(spoken)), []
 

@@ -8,6 +8,8 @@ in the clip bundle's folder. Every file is the one its hash names, or nothing is
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from emotiw_cli.bundle.verified import check, read_verified
 from emotiw_cli.clips.parts import assemble
 from emotiw_cli.clips.result import Posterior
 from emotiw_cli.clips.schema import DIGEST, MODULES, SPEC, ClipSpec
-from emotiw_cli.clips.system import Module
+from emotiw_cli.clips.system import FacesModule, FusedModule, Module, VoiceModule
 from emotiw_cli.clips.voice.run import VoiceModel, read_voice
 from emotiw_cli.errors import ArtefactError, TamperedError
 
@@ -75,6 +77,31 @@ class ClipBundle:
         if not faces or not voice:
             return faces or voice
         return tuple(self._weights.combine(np.array([[faces], [voice]]))[0].tolist())
+
+    @property
+    def module(self) -> Module:
+        """What reads stored clips as the bundle does."""
+        if self.system is not None:
+            return self.system
+        faces = FacesModule(self.faces)
+        if self.voice is None:
+            return faces
+        return FusedModule(MODULES, (faces, VoiceModule(self.voice)), _Weighed(self.fuse))
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """:meth:`ClipBundle.fuse` of many clips."""
+
+    fuse: Callable[[Posterior, Posterior], Posterior]
+
+    def posteriors(self, posteriors: np.ndarray) -> np.ndarray:
+        """(2, n, 7) float, rows not finite where there is none → (n, 7) float64, likewise."""
+        fused = np.full(posteriors.shape[1:], np.nan)
+        for place, pair in enumerate(posteriors.transpose(1, 0, 2)):
+            said = [tuple(one.tolist()) if np.isfinite(one).all() else () for one in pair]
+            fused[place] = self.fuse(*said) or np.nan
+        return fused
 
 
 def is_clip_bundle(folder: Path) -> bool:

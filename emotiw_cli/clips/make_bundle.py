@@ -261,5 +261,7 @@ def _system_card(work: Path, spec: ClipSpec, origin: Origin) -> str:
         spec=spec,
         emotions=EMOTIONS,
         parts=list({one.part: (one.part, one.artefact.manifest) for one in origin}.values()),
-        commands=[*(portable(one.manifest["command"]) for one in made), portable(command_line())],
+        commands=dict.fromkeys(
+            [*(portable(one.manifest["command"]) for one in made), portable(command_line())]
+        ),
     )

@@ -152,7 +152,7 @@ def make_voice_module(
     def make(folder: Path) -> tuple[Outputs, list[str]]:
         rows = []
         for done, row in enumerate(store.rows):
-            rows.append(read_clip(VoiceModule(model), store.clip(row)).posterior())
+            rows.append(read_clip(VoiceModule(model), store.clip(row)).posterior)
             advance(done + 1, len(store.rows))
         return Outputs.of(store.rows, np.stack(rows)), []
 

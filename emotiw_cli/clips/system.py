@@ -266,15 +266,37 @@ class FusedReader(Reader):
         return any(reader.said for reader in self._readers)
 
 
-def read_clip(module: Module, clip: MadeClip) -> Reader:
+@dataclass(frozen=True)
+class Answer:
+    """What a module says of a stored clip.
+
+    Attributes
+    ----------
+    posterior : (7,) float64, not finite if it has none.
+    said : whether the clip had something for it, see :attr:`Reader.said`.
+    heard : whether somebody speaks.
+    parts : (m, 7) float64: what each module says that it fuses; or it itself, if it fuses none.
+    """
+
+    posterior: np.ndarray
+    said: bool
+    heard: bool
+    parts: np.ndarray
+
+
+def read_clip(module: Module, clip: MadeClip) -> Answer:
     """Let a module see and hear a stored clip."""
     reader = module.begin()
     if len(clip.crops):
         reader.see(Seen.of(clip))
+    heard = False
     for voice in module.voices:
         for _, posterior in voice.over_time(sound_blocks(clip.sound)):
             reader.hear(voice, posterior)
-    return reader
+            heard = True
+    posterior = reader.posterior()
+    parts = reader.alone() if isinstance(reader, FusedReader) else posterior[None]
+    return Answer(posterior, reader.said, heard, parts)
 
 
 def sound_blocks(sound: np.ndarray) -> Iterator[np.ndarray]:

@@ -54,7 +54,7 @@ def write_evaluation(
         folder,
         evaluation.figures,
         (COLUMNS, *prediction_rows(evaluation)),
-        bundle=bundle.folder / SPEC,
+        system=bundle_reference(bundle.folder / SPEC),
         data=faces.artefact,
         metrics=evaluation.figures["found"],
         parameters=parameters,
@@ -67,7 +67,7 @@ def land_evaluation(
     figures: Mapping[str, Any],
     predictions: Iterable[Iterable[Any]],
     *,
-    bundle: Path,
+    system: Mapping[str, str],
     data: Artefact,
     metrics: Mapping[str, Any],
     parameters: Mapping[str, Any],
@@ -79,7 +79,7 @@ def land_evaluation(
     ----------
     figures : for ``metrics.json``, with ``counts``. metrics : those of them for the manifest.
     predictions : the lines of ``predictions.csv``.
-    bundle : the specification of what was measured. data : what it was measured on.
+    system : reference to what was measured, a bundle or a module. data : what it was measured on.
     parameters : the options it was made with. report : ``report.html``, if there is one.
 
     Raises
@@ -102,7 +102,7 @@ def land_evaluation(
             folder,
             "evaluations",
             parameters=parameters,
-            inputs=[bundle_reference(bundle), reference(data)],
+            inputs=[system, reference(data)],
             outputs=outputs,
             counts=figures["counts"],
             metrics=metrics,

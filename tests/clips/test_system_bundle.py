@@ -72,6 +72,8 @@ def root(tmp_path_factory: pytest.TempPathFactory, photo: Path) -> Path:
     write_clip(folder / "unseen.mkv", room, sounds=[(HUM, 16000)])
     write_clip(folder / "sound.mkv", sounds=[(HUM[16000:], 16000)])
     write_clip(folder / "hush.mkv", room, sounds=[(np.zeros(16000), 16000)])
+    lines = ["file,label", *(f"{path.name},happy" for path in sorted(folder.iterdir()))]
+    (folder / "labels.csv").write_text("\n".join(lines))
     return folder
 
 
@@ -93,7 +95,7 @@ def work(
         done(work, "clips", "fuse", "--modules", ",".join(MEMBERS), "--name", name, *plan)
         done(work, "clips", "bundle", "--fused", name, "--name", name)
     make_tubes(
-        open_clips(root),
+        open_clips(root / "labels.csv"),
         work / "tubes" / "clips",
         size=FACE,
         detail=None,
@@ -147,6 +149,22 @@ def test_the_rows_are_those_of_any_bundle(work: Path, root: Path, tmp_path: Path
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == ["two.mp4", "two.png"]
     (told,) = json.loads((tmp_path / "a.json").read_text())["clips"]
     assert told["emotion"] == rows[0]["emotion"]
+
+
+def test_evaluate_says_what_predict_says(work: Path, root: Path, tmp_path: Path) -> None:
+    done(work, "evaluate", "by-svm", "clips", "--out", tmp_path / "out")
+    with open(tmp_path / "out" / "predictions.csv", encoding="utf-8", newline="") as file:
+        measured = {row["path"]: row for row in csv.DictReader(file)}
+    words = [root / name for name in sorted(measured)]
+    result = done(work, "predict", *words, "--bundle", "by-svm", "--csv", "-")
+    rows = csv.DictReader(io.StringIO(result.stdout))
+    told = {Path(row["path"]).name: row for row in rows if row["part"] == "clip"}
+    assert told.keys() == measured.keys()
+    for name, row in measured.items():
+        for column in ("status", "emotion"):
+            assert row[column] == told[name][column], name
+        shares = [[float(one[emotion] or 0) for emotion in EMOTIONS] for one in (row, told[name])]
+        assert shares[0] == pytest.approx(shares[1], abs=2e-6)
 
 
 def test_to_a_system_that_does_not_listen_a_clip_is_one_without_sound(
