@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def clips_command() -> None:
-    """Follow faces through clips, train modules that read emotion in them, and bundle them.
+    """Follow faces through clips, train modules that read emotion in them, fuse and bundle them.
 
-    `emotiw predict clip.mp4` reads a clip with a clip bundle: a bundle for photos reads the faces,
-    a module that is trained here the voice.
+    `emotiw predict clip.mp4` reads a clip with a clip bundle: a bundle for photos for the faces and
+    a module that is trained here for the voice, or a fused system of modules. `emotiw evaluate`
+    measures bundles and modules on tubes.
     """
 
 
