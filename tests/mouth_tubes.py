@@ -66,7 +66,9 @@ def write_tubes(
     sound: list[np.ndarray] = []
     for number in range(clips):
         count = crops[number % len(crops)]
-        hum = HUM * rng.uniform(0.2, 1) if hums and number % 3 else HUM[:0]
+        # Levels that 16 bits, integer or float, hold exactly.
+        hum = np.rint(HUM * rng.uniform(0.2, 1) * 4096) / 4096 + 0.0  # no zero below zero
+        hum = hum if hums and number % 3 else HUM[:0]
         rows.append(
             ClipRow(
                 f"{number:02d}.mp4",

@@ -111,8 +111,8 @@ def find_system(name: str, work: Path) -> ClipSystem:
         return ClipSystem(name, version, licence, load_module(origin, work), seen, recorded)
     bundle = load_clip_bundle(folder, work=work)
     spec = verify_clip_bundle(folder) if is_clip_bundle(folder) else bundle.faces.spec
-    # Of a voice beside the faces no more is known than what their bundle has seen.
-    at = folder if bundle.system is not None else bundle.faces.folder
+    # Where the voice does not say what it has seen, no more is known than what the faces' did.
+    at = folder if SEEN in spec.files else bundle.faces.folder
     seen = Seen.read(at / SEEN)
     recorded = bundle_reference(folder / (SPEC if is_clip_bundle(folder) else STILL_SPEC))
     return ClipSystem(spec.name, spec.version, spec.licence, bundle.module, seen, recorded)

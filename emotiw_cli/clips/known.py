@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from emotiw_cli.bundle.seen import Seen, digest_numbers
+from emotiw_cli.clips.digest import digest_of
 from emotiw_cli.clips.index import ClipRow
 from emotiw_cli.clips.modules import TRAIN
 from emotiw_cli.clips.tube_store import TubeStore
@@ -15,12 +15,11 @@ from emotiw_cli.data.index import leak_key
 
 
 def digests(store: TubeStore, row: ClipRow) -> tuple[str, str]:
-    """Digests of a clip's sound and of its first face, as pictures have one of their pixels.
+    """Digests of a clip's sound and of its first face; see :func:`digest_of` for empty ones.
 
-    Tubes of one clip share the sound and, whether or not every frame was kept, the first face. One
-    is empty where there is none, or nothing in it: silence and flat faces tell clips not apart.
+    Tubes of one clip share the sound and, whether or not every frame was kept, the first face.
     """
-    return _digest(store.sound(row)), _digest(store.first_crop(row))
+    return digest_of(store.sound(row)), digest_of(store.first_crop(row))
 
 
 def trained_on(store: TubeStore) -> Seen:
@@ -42,9 +41,3 @@ def union(parts: Sequence[Seen]) -> Seen:
         frozenset().union(*(part.groups for part in parts)),
         np.unique(np.concatenate([nothing, *(part.chosen for part in parts)])),
     )
-
-
-def _digest(content: np.ndarray) -> str:
-    if content.size == 0 or (content == content.flat[0]).all():
-        return ""
-    return hashlib.sha256(np.ascontiguousarray(content).tobytes()).hexdigest()[:16]

@@ -116,19 +116,24 @@ def load_module(origin: Origin, work: Path) -> Module:
 
 
 def seen_by(origin: Origin, work: Path) -> Seen:
-    """What a module, or what it fuses, was trained on; of faces what their bundle was, too.
+    """What a module, or what it fuses, was trained on; what its bundle for photos and its voice
+    were, too.
 
     The mean of faces and the voice learned nothing from the clips of their tubes, nor did the mean
-    of modules. What a voice was trained on is not recorded.
+    of modules. A voice of before it was recorded is not known to have seen anything.
     """
     parts = []
     for one in origin:
         learned = one.part.file and one.part.kind != "voice"
         if learned and one.artefact.manifest["parameters"].get("method") != "mean":
             parts.append(Seen.read(one.artefact.folder / SEEN))
+        behind = None
         if one.part.kind == "faces":
-            still = still_folder(one.part, work) / SEEN
-            parts += [Seen.read(still)] if still.is_file() else []
+            behind = still_folder(one.part, work) / SEEN
+        elif one.part.kind == "voice" and one.path is not None:
+            behind = one.path.parent / SEEN
+        if behind is not None and behind.is_file():
+            parts.append(Seen.read(behind))
     return union(parts)
 
 

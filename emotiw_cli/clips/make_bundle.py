@@ -31,6 +31,7 @@ from emotiw_cli.bundle.schema import CARD, SEEN
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.bundle import is_clip_bundle, verify_clip_bundle
+from emotiw_cli.clips.known import union
 from emotiw_cli.clips.load_module import (
     Origin,
     find_origin,
@@ -88,20 +89,22 @@ def make_clip_bundle(
     folder = folder_of(work, BUNDLES, name)
     module = open_artefact(work, VOICES, voice)
     (file,) = [file for file in (ARRAYS, NET) if file in module.manifest["outputs"]]
-    still_folder = find_bundle(faces, work)
-    still = verify_bundle(still_folder)
+    still_at = find_bundle(faces, work)
+    still = verify_bundle(still_at)
     licences = [f"faces: {still.licence or 'none stated'}"]
     licences += [f"voice: {licence}" for licence in module.manifest["licences"] or ["none stated"]]
     spec = ClipSpec(
         name=name,
         version=version,
         faces=still.name,
-        faces_sha256=sha256(still_folder / STILL_SPEC),
+        faces_sha256=sha256(still_at / STILL_SPEC),
         voice=f"voice{Path(file).suffix}",
         weights=EnsembleWeights("member", np.array([1 - share, share])),
         metrics={"voice": module.manifest["metrics"]},
         licence="; ".join(licences),
     )
+    # Voices of before they recorded it, and bundles made by hand, do not say what they have seen.
+    seen = [one / SEEN for one in (still_at, module.folder) if (one / SEEN).is_file()]
     content = (module.folder / file).read_bytes()
     read_voice(module.folder / file, content)
     return _land(
@@ -110,6 +113,7 @@ def make_clip_bundle(
         {spec.voice: content},
         _card(spec, module, chosen),
         overwrite,
+        seen=union([Seen.read(one) for one in seen]) if len(seen) > 1 else None,
         parameters={"faces": still.name, "voice_share": share, "version": version},
         inputs=[reference(module)],
         licences=licences,

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from clip_maker import write_clip
 from mouth_tubes import write_tubes
 from tiny_bundle import FACE
 from typer.testing import CliRunner, Result
@@ -140,6 +141,35 @@ def test_a_clip_is_known_by_what_is_in_it(work: Path) -> None:
     write_tubes(work, "fourth", crops=(12,), size=FACE, groups=True, seed=4)
     refused = run(work, "evaluate", "pair", "fourth")  # the subjects s0 to s7 of the same set
     assert "trained on 16 of these 24" in refused.stderr
+
+
+def test_speech_that_the_voice_was_trained_on_is_refused(work: Path) -> None:
+    speech = work / "speech"
+    speech.mkdir()
+    lines = ["file,emotion,subject"]
+    rng = np.random.default_rng(0)
+    store = TubeStore.open(work, "set")
+    heard = [row for row in store.rows if row.samples]
+    for number, row in enumerate(heard):
+        sound = store.sound(row).astype(np.float64)
+        if row.split == "validation" and number % 2:
+            sound += rng.normal(0, 0.1, len(sound))  # another recording
+        file = write_clip(speech / f"{number}.wav", sounds=[(sound, 16_000)])
+        lines.append(f"{file.name},{row.label},{'a' if number < 12 else 'b'}")
+    lines += [f"{number}.wav,happy,c" for number in range(2)]
+    (speech / "labels.csv").write_text("\n".join(lines))
+    told(work, "clips", "train", "audio", speech, "--held-out", "c", "--name", "own")
+    told(work, "clips", "listen", "set", "--voice", "own", "--name", "spoken")
+    refused = run(work, "evaluate", "spoken", "set", "--split", "validation")
+    assert refused.exit_code == 5, refused.stderr
+    assert "trained on 3 of these 8" in refused.stderr
+    words = ("--voice", "own", "--voice-share", 0.3, "--faces", "tiny", "--name", "weighed")
+    told(work, "clips", "bundle", *words)
+    refused = run(work, "evaluate", "weighed", "set", "--split", "validation")
+    # Of the subject that the bundle for photos has seen are two clips, of one of which is a sound.
+    assert "trained on 4 of these 8" in refused.stderr
+    figures = told(work, "evaluate", "weighed", "set", "--split", "validation", "--allow-seen")
+    assert set(figures["members"]) == {"faces", "voice"}
 
 
 def test_a_bundle_for_photos_reads_tubes_by_the_mean_of_faces(work: Path) -> None:
