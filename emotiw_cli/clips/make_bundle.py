@@ -19,6 +19,7 @@ from emotiw_cli.artefact import (
     folder_of,
     landing_file,
     open_artefact,
+    read_json,
     reference,
     sha256,
     write_json,
@@ -216,7 +217,10 @@ def _land(
                 f"{folder} is there already; choose another --name, or start again with "
                 "--overwrite."
             )
-        (folder / MANIFEST).unlink(missing_ok=True)
+        if (folder / MANIFEST).exists():
+            earlier = read_json(folder / MANIFEST)["outputs"]
+            for path in (MANIFEST, *earlier):  # the new one may have other modules
+                (folder / path).unlink(missing_ok=True)
         for name, content in files.items():
             with landing_file(folder / name) as copy:
                 copy.write(content)

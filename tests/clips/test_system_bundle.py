@@ -204,10 +204,13 @@ def test_it_is_listed_shown_and_verified(work: Path, tmp_path: Path) -> None:
 
 
 def test_one_module_alone_makes_a_bundle(work: Path, root: Path) -> None:
-    done(work, "clips", "bundle", "--fused", "lips", "--faces", "tiny", "--name", "lips")
-    bundle = load_clip_bundle("lips", work=work)
+    words = ("clips", "bundle", "--faces", "tiny", "--name", "alone")
+    done(work, *words, "--fused", "pair")
+    done(work, *words, "--fused", "lips", "--overwrite")  # and nothing is left of the pair
+    bundle = load_clip_bundle("alone", work=work)
     assert bundle.faces.spec.name == "tiny"
     assert bundle.voices == ()
+    assert [path.name for path in bundle.folder.glob("modules-*")] == ["modules-lips.npz"]
     clip = predict_clip(str(root / "mute.mkv"), bundle)
     assert sum(clip.posterior) == pytest.approx(1)
     assert predict_clip(str(root / "unseen.mkv"), bundle).status == "no_face"
