@@ -51,7 +51,7 @@ class Movements:
 
         It sums to one; it is not finite if nothing moves at all.
         """
-        counted = Counter(self)
+        counted = WordCounter(self)
         for crop, number in zip(crops, tube.tolist(), strict=True):
             counted.add(crop, number)
         return counted.histogram()
@@ -65,7 +65,7 @@ class Movements:
         return np.bincount(nearest, weights, minlength=len(self.words))
 
 
-class Counter:
+class WordCounter:
     """The words of a clip, counted as its crops come; of a tube ten grey crops at most are kept."""
 
     def __init__(self, movements: Movements) -> None:

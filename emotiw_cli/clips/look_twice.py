@@ -18,7 +18,7 @@ Advance = Callable[[float], None]
 
 
 @dataclass(frozen=True)
-class Faces:
+class Shown:
     """The faces in a frame.
 
     Attributes
@@ -41,7 +41,7 @@ def look_twice(
     *,
     every_frame: bool = False,
     advance: Advance = lambda seconds: None,
-) -> Iterator[Faces]:
+) -> Iterator[Shown]:
     """Follow the faces of a clip, then show those that are certain, frame by frame.
 
     Parameters
@@ -69,5 +69,5 @@ def look_twice(
     for frame in read_again() if wanted else ():
         if frame.number in wanted:
             tubes, boxes, last = zip(*wanted[frame.number], strict=True)
-            yield Faces(frame, frame.number in looked, tubes, boxes, np.array(last))
+            yield Shown(frame, frame.number in looked, tubes, boxes, np.array(last))
         advance((seconds + frame.time) / 2)

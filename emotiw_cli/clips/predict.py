@@ -31,7 +31,7 @@ from emotiw_cli.clips.result import (
     Step,
     TubePrediction,
 )
-from emotiw_cli.clips.system import Reader, Seen, as_stored
+from emotiw_cli.clips.system import Reader, Sight, as_stored
 from emotiw_cli.clips.tubes import Follower, Tube, crop
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.clips.voice.run import STEP, VoiceModel
@@ -187,17 +187,17 @@ def _show(
         image = faces.frame.image()
         places = [detection(box, image) for box in faces.boxes]
         numbers = [tube.number for tube in faces.tubes]
-        seen = Seen(
+        sight = Sight(
             np.stack([crop(image, box) for box in faces.boxes]),
             functools.partial(align_faces, image, places, bundle.faces),
             np.array(numbers),
             faces.last,
         )
-        system.see(seen)
+        system.see(sight)
         tubes.update(zip(numbers, faces.tubes, strict=True))
         if faces.looked:
             for number, place, posterior in zip(
-                numbers, places, seen.posteriors(bundle.faces), strict=True
+                numbers, places, sight.posteriors(bundle.faces), strict=True
             ):
                 read[number].append(_step(faces.frame, place, posterior))
     return tuple(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from emotiw_cli.bundle.runtime import Bundle
-from emotiw_cli.clips.activity import Activity, Counter
+from emotiw_cli.clips.activity import Activity, WordCounter
 from emotiw_cli.clips.aggregate import frame_mean, segment_means
 from emotiw_cli.clips.mouths import Mouths
 from emotiw_cli.clips.svm import Svm
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from emotiw_cli.clips.tube_maker import MadeClip
 
 
-class Seen:
+class Sight:
     """Faces of a clip, or of one of its frames.
 
     Parameters
@@ -51,7 +51,7 @@ class Seen:
         self._posteriors: dict[Bundle, np.ndarray] = {}
 
     @classmethod
-    def of(cls, clip: MadeClip) -> Seen:
+    def of(cls, clip: MadeClip) -> Sight:
         """All faces of a stored clip, of which there must be one."""
         _, places = np.unique(clip.tube[::-1], return_index=True)
         last = np.zeros(len(clip.tube), bool)
@@ -68,7 +68,7 @@ class Seen:
 class Reader(ABC):
     """What a module finds in one clip."""
 
-    def see(self, seen: Seen) -> None:  # noqa: B027 (a voice sees nothing)
+    def see(self, sight: Sight) -> None:  # noqa: B027 (a voice sees nothing)
         """Take faces in; frames in the order of time."""
 
     def hear(self, voice: VoiceModel, posterior: np.ndarray) -> None:  # noqa: B027
@@ -120,7 +120,7 @@ class FacesModule(Module):
             segments = segment_means(posteriors)
             return np.asarray(self.machine.posteriors(segments[None], len(EMOTIONS))[0])
 
-        return _OfFaces(lambda seen: seen.posteriors(self.bundle), answer)
+        return _OfFaces(lambda sight: sight.posteriors(self.bundle), answer)
 
 
 @dataclass(frozen=True)
@@ -130,22 +130,22 @@ class MouthsModule(Module):
     mouths: Mouths
 
     def begin(self) -> Reader:
-        return _OfFaces(lambda seen: self.mouths.posteriors(seen.crops), frame_mean)
+        return _OfFaces(lambda sight: self.mouths.posteriors(sight.crops), frame_mean)
 
 
 class _OfFaces(Reader):
     """Keeps a posterior for each face; the answer is of all, tube by tube."""
 
     def __init__(
-        self, read: Callable[[Seen], np.ndarray], answer: Callable[[np.ndarray], np.ndarray]
+        self, read: Callable[[Sight], np.ndarray], answer: Callable[[np.ndarray], np.ndarray]
     ) -> None:
         self._read, self._answer = read, answer
         self._posteriors: list[np.ndarray] = []
         self._tubes: list[np.ndarray] = []
 
-    def see(self, seen: Seen) -> None:
-        self._posteriors.append(self._read(seen))
-        self._tubes.append(seen.tube)
+    def see(self, sight: Sight) -> None:
+        self._posteriors.append(self._read(sight))
+        self._tubes.append(sight.tube)
 
     def posterior(self) -> np.ndarray:
         if not self._tubes:
@@ -167,11 +167,11 @@ class ActivityModule(Module):
 class _OfMovement(Reader):
     def __init__(self, activity: Activity) -> None:
         self._activity = activity
-        self._counter = Counter(activity.movements)
+        self._counter = WordCounter(activity.movements)
 
-    def see(self, seen: Seen) -> None:
+    def see(self, sight: Sight) -> None:
         for crop, tube, last in zip(
-            seen.crops, seen.tube.tolist(), seen.last.tolist(), strict=True
+            sight.crops, sight.tube.tolist(), sight.last.tolist(), strict=True
         ):
             self._counter.add(crop, tube)
             if last:
@@ -246,9 +246,9 @@ class FusedReader(Reader):
     def __init__(self, readers: Sequence[Reader], fusion: Fuses) -> None:
         self._readers, self._fusion = readers, fusion
 
-    def see(self, seen: Seen) -> None:
+    def see(self, sight: Sight) -> None:
         for reader in self._readers:
-            reader.see(seen)
+            reader.see(sight)
 
     def hear(self, voice: VoiceModel, posterior: np.ndarray) -> None:
         for reader in self._readers:
@@ -288,7 +288,7 @@ def read_clip(module: Module, clip: MadeClip) -> Answer:
     """Let a module see and hear a stored clip."""
     reader = module.begin()
     if len(clip.crops):
-        reader.see(Seen.of(clip))
+        reader.see(Sight.of(clip))
     heard = False
     for voice in module.voices:
         for _, posterior in voice.over_time(sound_blocks(clip.sound)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotiw_cli.clips.activity import VALUES, Activity, Counter, Movements, blocks, normalise
+from emotiw_cli.clips.activity import VALUES, Activity, Movements, WordCounter, blocks, normalise
 from emotiw_cli.clips.svm import fit_svm
 from emotiw_cli.errors import ArtefactError
 
@@ -79,7 +79,7 @@ def test_words_do_not_hang_on_the_order_in_which_tubes_come() -> None:
     whole = movements().histogram(crops, tube)
     parts = [len(blocks(crops[tube == number], tube[tube == number])) for number in (1, 2, 3)]
     assert parts == [36, 36, 72]
-    counter = Counter(movements())
+    counter = WordCounter(movements())
     for step in range(22):
         for number in (3, 1, 2):
             own = crops[tube == number]
