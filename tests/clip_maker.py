@@ -101,9 +101,12 @@ class FaceOnGround:
         # The head of examples/photos/grace_hopper.jpg.
         self._face = Image.open(photo).convert("RGB").crop((100, 20, 420, 400)).resize((side, side))
 
-    def at(self, *corners: tuple[int, int], size: tuple[int, int] = (320, 240)) -> np.ndarray:
-        """A frame of `size` with the face at each of `corners` (left, top)."""
+    def at(
+        self, *corners: tuple[int, int], size: tuple[int, int] = (320, 240), turn: float = 0
+    ) -> np.ndarray:
+        """A frame of `size` with the face at each of `corners` (left, top), turned by degrees."""
         ground = Image.new("RGB", size, (40, 90, 60))
+        face = self._face.rotate(turn, Image.Resampling.BILINEAR, fillcolor=(40, 90, 60))
         for corner in corners:
-            ground.paste(self._face, corner)
+            ground.paste(face, corner)
         return np.asarray(ground)
