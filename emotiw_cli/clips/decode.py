@@ -1,4 +1,4 @@
-"""The one reader of clips: any container and codec of FFmpeg, by PyAV, streamed.
+"""The one reader of clips: any container and codec of FFmpeg, by PyAV, and image sequences.
 
 A frame is handed on as soon as it is decoded and no frame is kept, so memory does not grow with
 the length of a clip. Frames carry the time they are shown at, which alone is right where the
@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import Interpolation
 
+from emotiw_cli.clips.sequence import is_sequence, list_sequence
 from emotiw_cli.errors import InputError
+from emotiw_cli.faces.images import ImageError, load_image
 
 MAX_PIXELS = 8192 * 4608
 """Largest frame decoded, in pixels."""
@@ -99,8 +102,12 @@ class Frame:
         return self._images[longest]
 
 
-def probe(path: Path, name: str = "") -> ClipInfo:
+def probe(path: Path, name: str = "", *, fps: float | None = None) -> ClipInfo:
     """Read a clip's header and its first frame.
+
+    Parameters
+    ----------
+    path, name, fps : as for :func:`read_frames`.
 
     Raises
     ------
@@ -108,6 +115,9 @@ def probe(path: Path, name: str = "") -> ClipInfo:
         As :func:`read_frames`, except that a clip without pictures has ``width`` 0.
     """
     name = name or str(path)
+    if fps is not None and is_sequence(path):
+        first = next(_read_pictures(path, name, fps, Reading()))
+        return ClipInfo(*first.size, fps, 0.0, ())
     with _opened(path, name) as container:
         sounds = tuple(stream.rate for stream in container.streams.audio)
         seconds = _seconds(container)
@@ -142,25 +152,33 @@ class Reading:
     note: str = ""
 
 
-def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> Iterator[Frame]:
+def read_frames(
+    path: Path, name: str = "", reading: Reading | None = None, *, fps: float | None = None
+) -> Iterator[Frame]:
     """Yield the frames of a clip one by one.
 
     A clip that ends early or has damaged parts gives the frames it has; `reading` then holds a
-    sentence on it.
+    sentence on it. Frames of another size than the first are fitted into it, on black.
 
     Parameters
     ----------
-    path : the file. name : what messages call it.
+    path : the file, or an image sequence: a folder or a pattern such as ``frames/%04d.png``.
+    name : what messages call it.
     reading : is kept up to date.
+    fps : frames a second of an image sequence; without, such is not read.
 
     Raises
     ------
     ClipError
-        With status ``missing``; ``unreadable`` (empty, no video container, not one frame);
-        ``no_video`` (sound alone); ``too_large`` (:data:`MAX_PIXELS`).
+        With status ``missing`` (no file, or not one picture in a sequence); ``unreadable`` (empty,
+        no video container, not one frame); ``no_video`` (sound alone); ``too_large``
+        (:data:`MAX_PIXELS`).
     """
     name = name or str(path)
     reading = Reading() if reading is None else reading
+    if fps is not None and is_sequence(path):
+        yield from _read_pictures(path, name, fps, reading)
+        return
     with _opened(path, name) as container:
         video = _video(container)
         if video is None:
@@ -170,6 +188,7 @@ def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> I
         expected = _seconds(container, video)
         step = 1 / float(video.average_rate or _FALLBACK_RATE)
         first, last = None, -step
+        size: tuple[int, int] | None = None
         damaged = ""
         for decoded in _forgiving(container, video):
             if isinstance(decoded, str):
@@ -181,6 +200,9 @@ def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> I
                 first = at or 0.0
             time = last + step if at is None or at - first < last else at - first
             last = max(time, 0.0)
+            size = size or (decoded.width, decoded.height)
+            if (decoded.width, decoded.height) != size:
+                decoded = _of_picture(decoded.to_ndarray(format="rgb24"), size)
             yield Frame(reading.frames, last, decoded)
             reading.frames += 1
             reading.seconds = last + step
@@ -197,6 +219,57 @@ def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> I
             )
         elif damaged:
             reading.note = f"{name} is damaged ({damaged}): frames may be missing."
+
+
+def _read_pictures(path: Path, name: str, fps: float, reading: Reading) -> Iterator[Frame]:
+    try:
+        listed = list_sequence(path)
+    except OSError as error:
+        raise ClipError(
+            f"{name} cannot be listed ({error.strerror}): check its permissions.", "unreadable"
+        ) from error
+    if not listed.files:
+        raise ClipError(f"{name} holds no pictures: check the path.", "missing")
+    size: tuple[int, int] | None = None
+    fitted, bad = 0, 0
+    trouble: ImageError | None = None
+    for file, place in zip(listed.files, listed.places, strict=True):
+        try:
+            picture = load_image(file, name=f"{name}, {file.name}", max_pixels=MAX_PIXELS)
+        except ImageError as error:
+            trouble, bad = trouble or error, bad + 1
+            continue
+        size = size or (picture.shape[1], picture.shape[0])
+        fitted += (picture.shape[1], picture.shape[0]) != size
+        yield Frame(reading.frames, place / fps, _of_picture(picture, size))
+        reading.frames += 1
+        reading.seconds = (place + 1) / fps
+    if trouble is not None and not reading.frames:
+        status: Status = "too_large" if trouble.status == "too_large" else "unreadable"
+        raise ClipError(f"{name} has no picture that can be read: {trouble}", status)
+    faults = [
+        *(["its pictures, not numbered as one, follow by name"] if listed.unnumbered else []),
+        *([f"{listed.holes} of its numbers have no picture"] if listed.holes else []),
+        *([f"{bad} of {len(listed.files)} pictures cannot be read ({trouble})"] if bad else []),
+        *([f"{fitted} are of another size than the first and fitted into it"] if fitted else []),
+    ]
+    reading.note = f"{name}: {', '.join(faults)}." if faults else ""
+
+
+def _of_picture(picture: np.ndarray, size: tuple[int, int]) -> av.VideoFrame:
+    """A decoded frame of `size` (width, height); a picture of another is fitted into it."""
+    height, width = picture.shape[:2]
+    if (width, height) != size:
+        zoom = min(size[0] / width, size[1] / height)
+        inner = max(1, round(width * zoom)), max(1, round(height * zoom))
+        way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+        left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+            picture, inner, interpolation=way
+        )
+        picture = canvas
+    return av.VideoFrame.from_ndarray(picture, format="rgb24")
 
 
 def read_sound(
@@ -219,7 +292,8 @@ def read_sound(
 
     Yields
     ------
-    (n,) or (2, n) float32, full scale is 1. Nothing for a clip without that stream.
+    (n,) or (2, n) float32, full scale is 1. Nothing for a clip without that stream, nor for an
+    image sequence.
 
     Raises
     ------
@@ -227,6 +301,8 @@ def read_sound(
         If the file cannot be opened. Sound that is cut short ends where it is cut.
     """
     name = name or str(path)
+    if is_sequence(path):
+        return
     with _opened(path, name) as container:
         if stream >= len(container.streams.audio):
             return
@@ -273,6 +349,12 @@ def _pieces(
 
 @contextlib.contextmanager
 def _opened(path: Path, name: str) -> Iterator[Any]:
+    if is_sequence(path):
+        raise ClipError(
+            f"{name} is a folder or a pattern: give a video, or the frames a second of its "
+            "pictures (--sequence, in a csv the column fps).",
+            "unreadable",
+        )
     try:
         info = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:

@@ -57,18 +57,20 @@ class TubeMaker:
     detail: int | None
     every_frame: bool = False
 
-    def __call__(self, task: tuple[ClipRow, list[str]]) -> MadeClip:
-        """The tubes of a clip, given its row and the pictures of its face that the set brings.
+    def __call__(self, task: tuple[ClipRow, list[str], float | None]) -> MadeClip:
+        """The tubes of a clip, given its row, the pictures of its face that the set brings, and
+        its frames a second, if it is an image sequence.
 
         Never raises: whatever is wrong with a clip becomes its row's status and note.
         """
-        row, pictures = task
+        row, pictures, fps = task
         path = self.root / row.path
         faces: list[tuple[np.ndarray, np.ndarray, int, float]] = []
         sound = np.empty(0, np.float16)
         reading = Reading()
         try:
-            faces = self._given(pictures, path, row, reading) or self._detected(path, row, reading)
+            faces = self._given(pictures, path, row, reading)
+            faces = faces or self._detected(path, row, reading, fps)
             row = replace(row, status="ok" if faces else "no_face", note=reading.note)
         except ClipError as error:
             row = replace(row, status=error.status, note=str(error))
@@ -98,12 +100,12 @@ class TubeMaker:
         )
 
     def _detected(
-        self, path: Path, row: ClipRow, reading: Reading
+        self, path: Path, row: ClipRow, reading: Reading, fps: float | None
     ) -> list[tuple[np.ndarray, np.ndarray, int, float]]:
         follower = Follower()
         looked = {
             seen.frame.number
-            for seen in follower.follow(read_frames(path, row.path, reading))
+            for seen in follower.follow(read_frames(path, row.path, reading, fps=fps))
             if seen.looked or self.every_frame
         }
         # Boxes are smoothed over what comes later, so the frames are read once more.
@@ -113,7 +115,7 @@ class TubeMaker:
                 if number in looked:
                     wanted.setdefault(number, []).append((tube, box))
         made = []
-        for frame in read_frames(path, row.path) if wanted else ():
+        for frame in read_frames(path, row.path, fps=fps) if wanted else ():
             for tube, box in wanted.get(frame.number, ()):
                 image = frame.image()  # made once
                 points = _landmarks().points(image, detection(box, image))

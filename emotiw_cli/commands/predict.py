@@ -75,6 +75,14 @@ def predict_command(
             "--voice/--no-voice", help="Listen to clips too, or read them by their faces alone."
         ),
     ] = True,
+    sequence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FPS",
+            help="Take each folder of pictures, or pattern such as frames/%04d.png, for one clip "
+            "of so many frames a second.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes for many pictures.", show_default="one per core"),
@@ -112,6 +120,12 @@ def predict_command(
     the emotions over time. The real-time factor printed at the end is the time it took to read
     over the length of the clips.
 
+    A folder of pictures is so many photos. With --sequence 25 it is one clip of 25 frames a second,
+    and so is each folder below it; a pattern as FFmpeg takes it, frames/%04d.png, is a clip too.
+    The last number in a picture's name says when it is shown, so a missing number is a hole.
+    Pictures that cannot be read are left out, those of another size fitted into the first; a
+    sentence tells.
+
     With --group a picture gets one answer, negative, neutral or positive, from a group bundle. The
     columns are path, status, part, face, x, y, width, height, negative, neutral, positive,
     emotion, confidence, share: a row with the part group for each picture and one with the part
@@ -135,6 +149,7 @@ def predict_command(
     from emotiw_cli.bundle.predict import predict_paths
     from emotiw_cli.bundle.result import STANDARD_OUTPUT, csv_file, json_file
     from emotiw_cli.commands._console import opened, progress
+    from emotiw_cli.commands._stage import check_fps
     from emotiw_cli.faces.detectors import DEFAULT_DETECTOR
 
     started = time.perf_counter()
@@ -149,15 +164,19 @@ def predict_command(
     if camera is not None:
         from emotiw_cli.commands._camera import predict_camera_verb
 
-        if paths or json or draw or not detect:
-            raise typer.BadParameter("--camera goes without paths, --json, --draw and --no-detect.")
+        if paths or json or draw or not detect or sequence is not None:
+            raise typer.BadParameter(
+                "--camera goes without paths, --json, --draw, --sequence and --no-detect."
+            )
         predict_camera_verb(camera, csv=csv, bundle=bundle, work=work, terminal=terminal)
         return
     if not paths:
         raise typer.BadParameter("name pictures or clips, or a camera with --camera 0.")
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
-    entries = list(find_pictures(paths, sys.stdin))
-    if _are_clips(entries):
+    if sequence is not None:
+        check_fps(sequence)
+    entries = list(find_pictures(paths, sys.stdin, sequences=sequence is not None))
+    if sequence is not None or _are_clips(entries):
         from emotiw_cli.commands._clips import predict_clips_verb
 
         if not detect:
@@ -176,6 +195,7 @@ def predict_command(
                 draw=draw,
                 bundle=bundle,
                 voice=voice,
+                fps=sequence,
                 work=work,
                 terminal=terminal,
             )
