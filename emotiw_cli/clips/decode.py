@@ -189,7 +189,7 @@ def read_frames(
         step = 1 / float(video.average_rate or _FALLBACK_RATE)
         first, last = None, -step
         size: tuple[int, int] | None = None
-        damaged = ""
+        damaged, spoiled = "", 0
         for decoded in _forgiving(container, video):
             if isinstance(decoded, str):
                 damaged = decoded
@@ -200,6 +200,7 @@ def read_frames(
                 first = at or 0.0
             time = last + step if at is None or at - first < last else at - first
             last = max(time, 0.0)
+            spoiled += decoded.is_corrupt
             size = size or (decoded.width, decoded.height)
             if (decoded.width, decoded.height) != size:
                 decoded = _of_picture(decoded.to_ndarray(format="rgb24"), size)
@@ -217,8 +218,14 @@ def read_frames(
                 f"{name} is cut short: {reading.seconds:.1f} of {expected:.1f} s can be decoded; "
                 "copy it again for the rest."
             )
-        elif damaged:
-            reading.note = f"{name} is damaged ({damaged}): frames may be missing."
+        elif video.frames - reading.frames > max(1, 0.05 * video.frames):
+            reading.note = (
+                f"{name} is cut short: {reading.frames} of {video.frames} frames can be decoded; "
+                "copy it again for the rest."
+            )
+        elif damaged or spoiled:
+            what = damaged or f"{spoiled} of {reading.frames} frames are spoiled"
+            reading.note = f"{name} is damaged ({what}): more may be missing."
 
 
 def _read_pictures(path: Path, name: str, fps: float, reading: Reading) -> Iterator[Frame]:

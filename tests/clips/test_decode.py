@@ -168,6 +168,28 @@ def test_a_clip_cut_behind_its_index_gives_what_there_is(tmp_path: Path) -> None
     assert "of 4.0 s" in reading.note
 
 
+def test_a_clip_whose_header_counts_more_frames_is_cut_short(tmp_path: Path) -> None:
+    """As an AVI's does; its length is reckoned from what is there."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), dtype=np.uint8)
+    path = write_clip(tmp_path / "a.avi", noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    reading = Reading()
+    count = sum(1 for _ in read_frames(path, reading=reading))
+    assert f"{path} is cut short: {count} of 40 frames can be decoded" in reading.note
+
+
+def test_frames_that_are_spoiled_are_told(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), dtype=np.uint8)
+    path = write_clip(tmp_path / "a.avi", noise)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    path.write_bytes(content)
+    reading = Reading()
+    assert sum(1 for _ in read_frames(path, reading=reading)) > 35
+    assert "is damaged (" in reading.note
+
+
 def test_names_that_ffmpeg_would_take_for_a_protocol(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", grey(3)).rename(tmp_path / "concat:Ж %03d?.mp4")
     assert len(list(read_frames(path))) == 3
