@@ -108,7 +108,9 @@ def predict_command(
     JPEG, PNG, WebP, BMP and TIFF pictures are read. A run that is interrupted leaves the rows so
     far in FILE.partial.
 
-    Clips (MP4, AVI, MKV, WebM and whatever else FFmpeg reads) are answered in calls of their own.
+    Clips (MP4, AVI, MKV, WebM and whatever else FFmpeg reads) are answered in calls of their own,
+    and so is sound alone (WAV, MP3, …) where it is named. Of several sound tracks the first is
+    heard.
     Their columns are path, status, part, tube, time, x, y, width, height, the seven emotions,
     emotion, confidence. There is a row with the part clip for each clip, one with the part tube
     for each face through it, one with the part step for each time its emotion was read, six times
@@ -253,10 +255,10 @@ def predict_command(
 
 
 def _are_clips(entries: Sequence[str | FacePrediction]) -> bool:
-    """Whether the inputs are clips; both kinds in one call are wrong usage."""
-    from emotiw_cli.clips.names import is_clip
+    """Whether the inputs are clips or sound; photos with them in one call are wrong usage."""
+    from emotiw_cli.clips.names import is_clip, is_sound
 
-    kinds = {is_clip(entry) for entry in entries if isinstance(entry, str)}
+    kinds = {is_clip(entry) or is_sound(entry) for entry in entries if isinstance(entry, str)}
     if len(kinds) > 1:
         raise typer.BadParameter("photos and clips have rows of other kinds; call once for each.")
     return kinds == {True}
@@ -289,15 +291,15 @@ def _stopping(
 
 
 def _check_outputs(csv: str | None, json: str | None) -> None:
-    from emotiw_cli.clips.names import is_clip
+    from emotiw_cli.clips.names import is_clip, is_sound
     from emotiw_cli.faces.images import is_picture
 
     if csv is not None and csv == json:
         raise typer.BadParameter("--csv and --json cannot both write to the same place.")
     for file in (csv, json):
-        if file is not None and (is_picture(file) or is_clip(file)):
+        if file is not None and (is_picture(file) or is_clip(file) or is_sound(file)):
             raise typer.BadParameter(
-                f"{file} is named as a picture or a clip; it would be overwritten."
+                f"{file} is named as a picture, a clip or sound; it would be overwritten."
             )
 
 
