@@ -2,7 +2,8 @@
 
 A frame is handed on as soon as it is decoded and no frame is kept, so memory does not grow with
 the length of a clip. Frames carry the time they are shown at, which alone is right where the
-frame rate varies, and turn upright by the container's display matrix.
+frame rate varies, turn upright by the container's display matrix, and are as wide as they are
+shown where pixels are not square.
 """
 
 from __future__ import annotations
@@ -63,20 +64,28 @@ class ClipInfo:
 class Frame:
     """One decoded frame.
 
+    Parameters
+    ----------
+    number, time : see below. decoded : as it is stored.
+    aspect : width of a stored pixel over its height.
+
     Attributes
     ----------
     number : its place in the clip, from 0.
     time : when it is shown, in seconds from the first frame.
     """
 
-    def __init__(self, number: int, time: float, decoded: av.VideoFrame) -> None:
+    def __init__(
+        self, number: int, time: float, decoded: av.VideoFrame, *, aspect: float = 1.0
+    ) -> None:
         self.number, self.time, self._decoded = number, time, decoded
+        self._shown = (max(1, round(decoded.width * aspect)), decoded.height)
         self._images: dict[int | None, np.ndarray] = {}
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the upright picture, in pixels."""
-        width, height = self._decoded.width, self._decoded.height
+        width, height = self._shown
         return (height, width) if _quarter_turns(self._decoded) % 2 else (width, height)
 
     def image(self, longest: int | None = None) -> np.ndarray:
@@ -86,14 +95,13 @@ class Frame:
         ----------
         longest : reduce it to this longest side, in pixels, if it is larger; None: as it is.
         """
-        width, height = self._decoded.width, self._decoded.height
-        if longest is not None and longest >= max(width, height):
+        size = self._shown
+        if longest is not None and longest >= max(size):
             longest = None
         if longest not in self._images:
-            size = (width, height)
             if longest is not None:
                 scale = longest / max(size)
-                size = (max(2, round(scale * width)), max(2, round(scale * height)))
+                size = (max(2, round(scale * size[0])), max(2, round(scale * size[1])))
             picture = self._decoded.reformat(
                 *size, format="rgb24", interpolation=Interpolation.AREA
             ).to_ndarray()
@@ -131,7 +139,7 @@ def probe(path: Path, name: str = "", *, fps: float | None = None) -> ClipInfo:
             for frame in container.decode(video):
                 turned = _quarter_turns(frame) % 2 == 1
                 break
-        width, height = video.width, video.height
+        width, height = round(video.width * _aspect(video)), video.height
         if turned:
             width, height = height, width
         return ClipInfo(width, height, rate, seconds, sounds)
@@ -204,7 +212,7 @@ def read_frames(
             size = size or (decoded.width, decoded.height)
             if (decoded.width, decoded.height) != size:
                 decoded = _of_picture(decoded.to_ndarray(format="rgb24"), size)
-            yield Frame(reading.frames, last, decoded)
+            yield Frame(reading.frames, last, decoded, aspect=_aspect(video))
             reading.frames += 1
             reading.seconds = last + step
         if reading.frames == 0:
@@ -407,6 +415,12 @@ def _video(container: Any) -> Any:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
     return None
+
+
+def _aspect(video: Any) -> float:
+    """Width of a pixel over its height; 1 if the clip does not say, or says what cannot be."""
+    told = float(video.sample_aspect_ratio or 1)
+    return told if 0.25 <= told <= 4 else 1.0
 
 
 def _check_size(video: Any, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,26 @@ def test_a_turned_clip_is_read_upright(tmp_path: Path, rotation: int) -> None:
         assert picture[28:, 36:].mean() < 25
         assert frame.image(32).shape == (24, 32, 3)
         assert frame.image(32)[:10, :14].mean() > 230
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, rotation: int) -> None:
+    """As those of DVDs: a face in them is otherwise too narrow."""
+    frames = [np.full((48, 64, 3), 255, np.uint8)] * 2
+    path = write_clip(tmp_path / "a.mkv", frames, aspect=Fraction(3, 2), rotation=rotation)
+    size = (48, 96) if rotation else (96, 48)
+    info = probe(path)
+    assert (info.width, info.height) == size
+    for frame in read_frames(path):
+        assert frame.size == size
+        assert frame.image().shape == (*size[::-1], 3)
+        assert frame.image(48).shape == (*[side // 2 for side in size[::-1]], 3)
+        assert frame.image(90).min() > 240
+
+
+def test_pixels_of_an_absurd_shape_are_taken_for_square(tmp_path: Path) -> None:
+    (frame,) = read_frames(write_clip(tmp_path / "a.mkv", grey(1), aspect=Fraction(50)))
+    assert frame.size == (64, 48)
 
 
 def test_a_frame_is_reduced_but_never_enlarged(tmp_path: Path) -> None:
