@@ -294,6 +294,9 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="folder of photos with boxes")
     parser.add_argument("--detectors", default="hog,yunet", help="names, with commas between")
     options = parser.parse_args()
+    for folder in (options.clips, options.photos):
+        if folder is not None and not folder.is_dir():
+            parser.exit(0, f"skipped: {folder} is no folder here.\n")
     detectors = {name: find_detector(name) for name in options.detectors.split(",")}
     print("| clips | detector | found, % | tubes a face | false | unrest | look, ms |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
