@@ -250,7 +250,7 @@ def _read_pictures(path: Path, name: str, fps: float, reading: Reading) -> Itera
     trouble: ImageError | None = None
     for file, place in zip(listed.files, listed.places, strict=True):
         try:
-            picture = load_image(file, name=f"{name}, {file.name}", max_pixels=MAX_PIXELS)
+            picture = load_image(file, name=file.name, max_pixels=MAX_PIXELS)
         except ImageError as error:
             trouble, bad = trouble or error, bad + 1
             continue
@@ -262,10 +262,11 @@ def _read_pictures(path: Path, name: str, fps: float, reading: Reading) -> Itera
     if trouble is not None and not reading.frames:
         status: Status = "too_large" if trouble.status == "too_large" else "unreadable"
         raise ClipError(f"{name} has no picture that can be read: {trouble}", status)
+    reason = str(trouble).rstrip(".")
     faults = [
         *(["its pictures, not numbered as one, follow by name"] if listed.unnumbered else []),
         *([f"{listed.holes} of its numbers have no picture"] if listed.holes else []),
-        *([f"{bad} of {len(listed.files)} pictures cannot be read ({trouble})"] if bad else []),
+        *([f"{bad} of {len(listed.files)} pictures cannot be read ({reason})"] if bad else []),
         *([f"{fitted} are of another size than the first and fitted into it"] if fitted else []),
     ]
     reading.note = f"{name}: {', '.join(faults)}." if faults else ""

@@ -124,7 +124,10 @@ def test_frames_come_at_their_numbers(tmp_path: Path) -> None:
     assert [int(frame.image().mean()) for frame in frames] == [0, 10, 40, 50]
     assert (reading.frames, reading.seconds) == (4, pytest.approx(0.6))
     assert reading.note.startswith("clip: 1 of its numbers have no picture, 1 of 5 pictures cannot")
-    assert "frame_0004.png" in reading.note
+    assert reading.note.endswith(
+        "be read (frame_0004.png is not a JPEG, PNG, WebP, BMP or TIFF "
+        "picture, whatever its name says: give a picture)."
+    )
     assert list(read_sound(tmp_path, 16000)) == []
     info = probe(tmp_path, fps=10)
     assert (info.width, info.height, info.rate, info.sounds) == (64, 48, 10, ())
@@ -174,7 +177,7 @@ def test_bad_sequences_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"no picture")
     status, sentence = refused(tmp_path)
     assert status == "unreadable"
-    assert sentence.startswith("clip has no picture that can be read: clip, 1.png is not")
+    assert sentence.startswith("clip has no picture that can be read: 1.png is not")
 
 
 def test_a_sequence_gives_what_its_clip_gives(
