@@ -31,10 +31,12 @@ from emotiw_cli.clips.result import (
     Step,
     TubePrediction,
 )
+from emotiw_cli.clips.sequence import is_sequence
 from emotiw_cli.clips.system import Reader, Sight, as_stored
 from emotiw_cli.clips.tubes import Follower, Tube, crop
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.clips.voice.run import STEP, VoiceModel
+from emotiw_cli.errors import OutputError
 from emotiw_cli.faces.detection import Detection
 
 Advance = Callable[[float], None]
@@ -45,6 +47,7 @@ def predict_clip(
     path: str,
     bundle: ClipBundle,
     *,
+    fps: float | None = None,
     draw: Path | None = None,
     advance: Advance = lambda seconds: None,
 ) -> ClipPrediction:
@@ -52,8 +55,9 @@ def predict_clip(
 
     Parameters
     ----------
-    path : the file.
+    path : the file, or with `fps` an image sequence, see :mod:`emotiw_cli.clips.sequence`.
     bundle : reads the faces and, if it can, the voice.
+    fps : frames a second of an image sequence.
     draw : an annotated copy with the sound, and beside it a plot, ``.png``, go here.
     advance : is told how far the clip is read.
 
@@ -73,9 +77,9 @@ def predict_clip(
     system = bundle.system.begin() if bundle.system is not None else None
     try:
         if system is not None:
-            tubes = _show(path, reading, bundle, system, advance)
+            tubes = _show(path, reading, bundle, system, advance, fps)
         else:
-            tubes = _see(path, reading, bundle.faces, advance)
+            tubes = _see(path, reading, bundle.faces, advance, fps)
     except ClipError as error:
         refusal = error
         if error.status != "no_video" or not bundle.voices:
@@ -107,7 +111,7 @@ def predict_clip(
     if draw is not None and tubes:
         from emotiw_cli.clips.draw import draw_clip, write_plot
 
-        draw_clip(prediction, draw)
+        draw_clip(prediction, draw, fps=fps)
         write_plot(prediction, draw.with_suffix(".png"))
     return prediction
 
@@ -118,6 +122,7 @@ def predict_clips(
     *,
     work: Path = Path("work"),
     voice: bool = True,
+    fps: float | None = None,
     draw: Path | None = None,
     advance: Advance = lambda seconds: None,
 ) -> Iterator[ClipPrediction]:
@@ -127,6 +132,7 @@ def predict_clips(
     ----------
     paths : as for :func:`emotiw_cli.bundle.predict.predict_paths`.
     bundle, work, voice : as for :func:`emotiw_cli.clips.bundle.load_clip_bundle`.
+    fps : as for :func:`predict_clip`, of every image sequence among the paths.
     draw : folder for annotated copies and plots of the clips with faces.
     advance : as for :func:`predict_clip`.
 
@@ -141,22 +147,38 @@ def predict_clips(
     loaded = load_clip_bundle(bundle, work=work, voice=voice)
     plan: dict[str, Path] = {}
     if draw is not None:
-        from emotiw_cli.bundle.draw import plan_drawings
-
-        plan = plan_drawings([entry for entry in entries if isinstance(entry, str)], draw, [".mp4"])
+        plan = _plan([entry for entry in entries if isinstance(entry, str)], draw)
     for entry in entries:
         if isinstance(entry, str):
-            yield predict_clip(entry, loaded, draw=plan.get(entry), advance=advance)
+            yield predict_clip(entry, loaded, fps=fps, draw=plan.get(entry), advance=advance)
         else:
             yield ClipPrediction(entry.path, entry.status, note=entry.note)
 
 
+def _plan(paths: list[str], draw: Path) -> dict[str, Path]:
+    """Where the annotated copy of each clip goes: never among the pictures of a sequence."""
+    from emotiw_cli.bundle.draw import plan_drawings
+
+    plan = plan_drawings(paths, draw, [".mp4"])
+    sequences = {
+        (path if path.is_dir() else path.parent).resolve()
+        for path in map(Path, paths)
+        if is_sequence(path)
+    }
+    for target in plan.values():
+        if target.parent.resolve() in sequences:
+            raise OutputError(
+                f"{target} would lie among the pictures of a clip; draw into another folder."
+            )
+    return plan
+
+
 def _see(
-    path: str, reading: Reading, bundle: Bundle, advance: Advance
+    path: str, reading: Reading, bundle: Bundle, advance: Advance, fps: float | None
 ) -> tuple[TubePrediction, ...]:
     follower = Follower()
     read: dict[int, list[Step]] = defaultdict(list)
-    for seen in follower.follow(read_frames(Path(path), path, reading)):
+    for seen in follower.follow(read_frames(Path(path), path, reading, fps=fps)):
         if seen.looked:
             for tube, step in read_faces(seen.frame, seen.tubes, bundle):
                 read[tube].append(step)
@@ -170,14 +192,19 @@ def _see(
 
 
 def _show(
-    path: str, reading: Reading, bundle: ClipBundle, system: Reader, advance: Advance
+    path: str,
+    reading: Reading,
+    bundle: ClipBundle,
+    system: Reader,
+    advance: Advance,
+    fps: float | None,
 ) -> tuple[TubePrediction, ...]:
     """Show a system the faces as tubes hold them; what the bundle's still one says of those of the
     looks, too.
     """
     shown = look_twice(
-        lambda: read_frames(Path(path), path, reading),
-        lambda: read_frames(Path(path), path),
+        lambda: read_frames(Path(path), path, reading, fps=fps),
+        lambda: read_frames(Path(path), path, fps=fps),
         every_frame=bundle.every_frame,
         advance=advance,
     )

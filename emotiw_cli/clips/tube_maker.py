@@ -59,18 +59,20 @@ class TubeMaker:
     detail: int | None
     every_frame: bool = False
 
-    def __call__(self, task: tuple[ClipRow, list[str]]) -> MadeClip:
-        """The tubes of a clip, given its row and the pictures of its face that the set brings.
+    def __call__(self, task: tuple[ClipRow, list[str], float | None]) -> MadeClip:
+        """The tubes of a clip, given its row, the pictures of its face that the set brings, and
+        its frames a second, if it is an image sequence.
 
         Never raises: whatever is wrong with a clip becomes its row's status and note.
         """
-        row, pictures = task
+        row, pictures, fps = task
         path = self.root / row.path
         faces: list[tuple[np.ndarray, np.ndarray, int, float]] = []
         sound = np.empty(0, np.float16)
         reading = Reading()
         try:
-            faces = self._given(pictures, path, row, reading) or self._detected(path, row, reading)
+            faces = self._given(pictures, path, row, reading)
+            faces = faces or self._detected(path, row, reading, fps)
             row = replace(row, status="ok" if faces else "no_face", note=reading.note)
         except ClipError as error:
             row = replace(row, status=error.status, note=str(error))
@@ -100,11 +102,11 @@ class TubeMaker:
         )
 
     def _detected(
-        self, path: Path, row: ClipRow, reading: Reading
+        self, path: Path, row: ClipRow, reading: Reading, fps: float | None
     ) -> list[tuple[np.ndarray, np.ndarray, int, float]]:
         shown = look_twice(
-            lambda: read_frames(path, row.path, reading),
-            lambda: read_frames(path, row.path),
+            lambda: read_frames(path, row.path, reading, fps=fps),
+            lambda: read_frames(path, row.path, fps=fps),
             every_frame=self.every_frame,
         )
         made = []

@@ -423,7 +423,7 @@ def tubes(
         Path,
         typer.Argument(
             help="A folder with a folder per emotion, below train, val, test or not, as AFEW has "
-            "it; or a csv with the columns file, label and perhaps subject and split."
+            "it; or a csv with the columns file, label and perhaps subject, split and fps."
         ),
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the tubes to write.")],
@@ -436,6 +436,14 @@ def tubes(
     every_frame: Annotated[
         bool, typer.Option("--every-frame", help="Keep every frame's face, not six a second.")
     ] = False,
+    sequence: Annotated[
+        float | None,
+        typer.Option(
+            "--sequence",
+            metavar="FPS",
+            help="Take folders of pictures for clips of so many frames a second.",
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Processes; 0: one per processor.")
     ] = 0,
@@ -457,15 +465,21 @@ def tubes(
     pictures of the faces, in folders called like the clips below the same split, those are taken.
     A clip is known by its path, so an id may occur in two splits.
 
+    With --sequence all other folders of pictures are clips, as for `emotiw predict --sequence`. In
+    a csv the file may be such a folder, or a pattern as FFmpeg takes it, clip/%04d.png; the column
+    fps gives its frames a second, --sequence those of rows without.
+
     Killed or interrupted, the same command goes on from there.
     """
     from emotiw_cli.artefact import folder_of
     from emotiw_cli.clips.make_tubes import make_tubes
     from emotiw_cli.clips.source import open_clips
     from emotiw_cli.commands._console import print_json, progress, table
-    from emotiw_cli.commands._stage import parse_size
+    from emotiw_cli.commands._stage import check_fps, parse_size
 
-    opened = open_clips(source)
+    if sequence is not None:
+        check_fps(sequence)
+    opened = open_clips(source, fps=sequence)
     with progress("clips", len(opened.rows), quiet=as_json) as bar:
         made = make_tubes(
             opened,
