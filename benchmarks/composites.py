@@ -39,7 +39,8 @@ from PIL import Image
 from emotiw_cli.bundle.load import DEFAULT, find_bundle
 from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.seen import Seen, digest_numbers
-from emotiw_cli.clips.fuse import METHODS, fit_fusion
+from emotiw_cli.clips.fuse import fit_fusion
+from emotiw_cli.clips.fusion import METHODS
 from emotiw_cli.clips.make_activity import make_activity_module
 from emotiw_cli.clips.make_module import make_faces_module, make_voice_module
 from emotiw_cli.clips.make_mouths import make_mouths_module
@@ -281,11 +282,11 @@ def measure(work: Path) -> tuple[dict[str, Any], dict[str, int]]:
     for method in METHODS:
         plan = {"c": C, "gamma": GAMMA} if method == "svm" else {}
         fused = fit_fusion(method, posteriors[:, train], outputs.labels[train], **plan)
-        found[method] = figure(fused(held))
-        found[f"{method}, no sound"] = figure(fused(silent))
-        found[f"{method}, no faces"] = figure(fused(faceless))
+        found[method] = figure(fused.posteriors(held))
+        found[f"{method}, no sound"] = figure(fused.posteriors(silent))
+        found[f"{method}, no faces"] = figure(fused.posteriors(faceless))
         two = fit_fusion(method, posteriors[alone][:, train], outputs.labels[train], **plan)
-        found[f"{method}, faces and voice alone"] = figure(two(held[alone]))
+        found[f"{method}, faces and voice alone"] = figure(two.posteriors(held[alone]))
     return found, {"training": int(train.sum()), "validation": int(test.sum())}
 
 

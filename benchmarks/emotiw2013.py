@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from emotiw_cli.clips.aggregate import frame_mean, segment_means
-from emotiw_cli.clips.fuse import METHODS, cross_validated, fit_fusion, side_by_side
+from emotiw_cli.clips.fuse import cross_validated, fit_fusion
+from emotiw_cli.clips.fusion import METHODS, side_by_side
 from emotiw_cli.clips.svm import choose_svm, fit_svm
 from emotiw_cli.ensemble.search import DRAWS, random_search_weights
 from emotiw_cli.evaluation.intervals import interval, resampled_sums
@@ -136,12 +137,14 @@ def main() -> None:
         ("own SVM (by cross-validation)", (None, None)),
     ):
         fused = fit_fusion("svm", pair[0], train.labels, c=values[0], gamma=values[1])
-        tell(f"  {name}", fused(pair[1]).argmax(1), labels)
+        tell(f"  {name}", fused.posteriors(pair[1]).argmax(1), labels)
 
     modules = train.modules(), test.modules()
     for method in METHODS:
         fused = fit_fusion(method, modules[0], train.labels, draws=options.draws)
-        tell(f"3 modules, {method}, fitted on train", fused(modules[1]).argmax(1), labels)
+        tell(
+            f"3 modules, {method}, fitted on train", fused.posteriors(modules[1]).argmax(1), labels
+        )
     for name, local in (("uniform draws", 0), ("then local search", None)):
         weights = random_search_weights(
             modules[1], labels, draws=options.draws, local_draws=local, seed=0

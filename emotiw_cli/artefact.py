@@ -248,6 +248,17 @@ def file_reference(path: Path) -> dict[str, str]:
     return {"kind": "file", "name": path.name, "digest": sha256(path)}
 
 
+def bundle_reference(spec: Path) -> dict[str, str]:
+    """What a manifest records of a bundle, which may lie outside the workspace: its specification,
+    by the name of the bundle's folder.
+    """
+    return {
+        "kind": "file",
+        "name": f"{spec.resolve().parent.name}/{spec.name}",
+        "digest": sha256(spec),
+    }
+
+
 def check_fresh(artefact: Artefact, work: Path) -> None:
     """Refuse an artefact one of whose inputs has changed since.
 

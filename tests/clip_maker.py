@@ -19,6 +19,7 @@ def write_clip(
     times: Sequence[int] | None = None,
     sounds: Sequence[tuple[np.ndarray, int]] = (),
     rotation: int = 0,
+    aspect: Fraction | None = None,
     options: dict[str, str] | None = None,
 ) -> Path:
     """Write pictures and sounds to a container that the suffix of `path` names.
@@ -29,6 +30,7 @@ def write_clip(
     times : of each frame, in units of 1 / `rate` seconds; by default 0, 1, 2, …
     sounds : audio streams: samples (n,) or (2, n) float in ±1, and their rate.
     rotation : counter-clockwise turn in degrees that players shall apply.
+    aspect : width of a pixel over its height.
     options : of the container.
     """
     frames = list(frames)
@@ -40,6 +42,8 @@ def write_clip(
             video.pix_fmt = "yuv420p"
             video.bit_rate = 4_000_000
             video.time_base = Fraction(1, rate)
+            if aspect:
+                video.codec_context.sample_aspect_ratio = aspect
             if rotation:
                 video.set_display_rotation(rotation)
         streams = [(_sound_stream(container, path, hertz, samples)) for samples, hertz in sounds]
@@ -101,9 +105,12 @@ class FaceOnGround:
         # The head of examples/photos/grace_hopper.jpg.
         self._face = Image.open(photo).convert("RGB").crop((100, 20, 420, 400)).resize((side, side))
 
-    def at(self, *corners: tuple[int, int], size: tuple[int, int] = (320, 240)) -> np.ndarray:
-        """A frame of `size` with the face at each of `corners` (left, top)."""
+    def at(
+        self, *corners: tuple[int, int], size: tuple[int, int] = (320, 240), turn: float = 0
+    ) -> np.ndarray:
+        """A frame of `size` with the face at each of `corners` (left, top), turned by degrees."""
         ground = Image.new("RGB", size, (40, 90, 60))
+        face = self._face.rotate(turn, Image.Resampling.BILINEAR, fillcolor=(40, 90, 60))
         for corner in corners:
-            ground.paste(self._face, corner)
+            ground.paste(face, corner)
         return np.asarray(ground)

@@ -14,11 +14,12 @@ from emotiw_cli.bundle.load import (
 )
 from emotiw_cli.bundle.schema import SPEC, BundleSpec
 from emotiw_cli.clips import bundle as clips
+from emotiw_cli.clips.schema import ClipSpec
 from emotiw_cli.errors import ArtefactError, TamperedError
 from emotiw_cli.groups import bundle as groups
 from emotiw_cli.groups import schema as group_schema
 
-Spec = BundleSpec | clips.ClipSpec | group_schema.GroupSpec
+Spec = BundleSpec | ClipSpec | group_schema.GroupSpec
 
 VERIFIED = "verified"
 DAMAGED = "damaged"
@@ -46,7 +47,10 @@ class Listed:
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of its members, or of what a clip bundle is made of."""
-        if isinstance(self.spec, clips.ClipSpec):
+        if isinstance(self.spec, ClipSpec):
+            if self.spec.system is not None:
+                leaves = (part.name for part in self.spec.system if not part.parts)
+                return tuple(dict.fromkeys(leaves))
             return (self.spec.faces, self.spec.voice)
         if isinstance(self.spec, group_schema.GroupSpec):
             return self.spec.members

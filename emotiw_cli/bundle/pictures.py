@@ -9,13 +9,14 @@ from pathlib import Path
 
 from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.clips.names import is_clip
+from emotiw_cli.clips.sequence import is_pattern
 from emotiw_cli.faces.images import is_picture
 
 STANDARD_INPUT = "-"
 
 
 def find_pictures(
-    arguments: Iterable[str], listed: Iterable[str] = ()
+    arguments: Iterable[str], listed: Iterable[str] = (), *, sequences: bool = False
 ) -> Iterator[str | FacePrediction]:
     """Yield the path of every picture or clip meant, in order, repeats and all.
 
@@ -29,25 +30,31 @@ def find_pictures(
     arguments : paths of files and folders, globs, or ``-`` for `listed`.
     listed : lines with a path each, such as standard input; empty ones are skipped. If there is a
         NUL, that ends a path instead of the line's end, as in what ``find -print0`` writes.
+    sequences : a folder stands for the folders below it, or itself, that pictures lie in, and for
+        the clips below it: each is a clip. So is a pattern such as ``frames/%04d.png``.
 
     Yields
     ------
     str
         A path: as it was given; for members of a folder, the given folder joined with the name.
     FacePrediction
-        Status ``missing``, for a folder without either and a glob without match; ``unsupported``,
-        for a clip in a folder that has pictures too.
+        Status ``missing``, for a folder without either, a glob without match and a pattern that is
+        no clip; ``unsupported``, for a clip in a folder that has pictures too.
     """
+    members = _sequences if sequences else _members
     for argument in arguments:
         if argument == STANDARD_INPUT:
-            yield from find_pictures(_paths_in(listed))
+            yield from find_pictures(_paths_in(listed), sequences=sequences)
         elif os.path.isdir(argument):  # noqa: PTH112 (False, not an error, for an impossible name)
-            yield from _or_missing(argument, _members(argument), "holds no pictures")
+            yield from _or_missing(argument, members(argument), "holds no pictures")
+        elif is_pattern(Path(argument)):
+            note = f"{argument} is a pattern of pictures: --sequence FPS reads them as a clip."
+            yield argument if sequences else FacePrediction(argument, "missing", note=note)
         elif not os.path.lexists(argument) and glob.has_magic(argument):
             found = (
                 path
                 for match in sorted(glob.glob(argument, recursive=True))  # noqa: PTH207 (any pattern)
-                for path in ([match] if Path(match).is_file() else _members(match))
+                for path in ([match] if Path(match).is_file() else members(match))
             )
             yield from _or_missing(argument, found, "matches no picture")
         else:
@@ -70,6 +77,17 @@ def _members(folder: str) -> Iterator[str | FacePrediction]:
         elif is_clip(file):
             note = f"{file} is a clip among pictures: call predict for the clips by themselves."
             yield FacePrediction(file, "unsupported", note=note)
+
+
+def _sequences(folder: str) -> Iterator[str]:
+    pictured = set()
+    for file in _files_below(folder):
+        place = os.path.dirname(file)  # noqa: PTH120 (keeps ./ and //)
+        if is_picture(file) and place not in pictured:
+            pictured.add(place)
+            yield place
+        elif is_clip(file):
+            yield file
 
 
 def _files_below(folder: str) -> Iterator[str]:

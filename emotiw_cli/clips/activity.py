@@ -9,7 +9,7 @@ which a support vector machine with the χ² kernel reads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 import cv2
@@ -51,13 +51,57 @@ class Movements:
 
         It sums to one; it is not finite if nothing moves at all.
         """
-        normal = normalise(blocks(crops, tube), self.spread)
+        counted = WordCounter(self)
+        for crop, number in zip(crops, tube.tolist(), strict=True):
+            counted.add(crop, number)
+        return counted.histogram()
+
+    def counts(self, video: np.ndarray) -> np.ndarray:
+        """What ten crops (10, 96, 96) uint8 add to each word: (w,) float64."""
+        normal = normalise(_cut(video), self.spread)
         seen = units(Whitening(self.mean, self.matrix).apply(normal), self.filters)
         nearest = distances(seen, self.words).argmin(axis=1)
         weights = ((seen - 0.5) / 0.5).mean(axis=1, dtype=np.float64)
-        counts = np.bincount(nearest, weights, minlength=len(self.words))
+        return np.bincount(nearest, weights, minlength=len(self.words))
+
+
+class WordCounter:
+    """The words of a clip, counted as its crops come; of a tube ten grey crops at most are kept."""
+
+    def __init__(self, movements: Movements) -> None:
+        self._movements = movements
+        self._waiting: dict[int, list[np.ndarray]] = {}
+        self._counts: dict[int, np.ndarray] = {}
+
+    def add(self, crop: np.ndarray, tube: int) -> None:
+        """The next crop (96, 96, 3) uint8 of a tube."""
+        waiting = self._waiting.setdefault(tube, [])
+        if len(waiting) == LENGTH:
+            self._count(tube, np.stack(waiting))
+            waiting.clear()
+        waiting.append(_grey(crop))
+
+    def end(self, tube: int) -> None:
+        """There are no more crops of a tube."""
+        waiting = np.stack(self._waiting.pop(tube))
+        for video in _lengths(waiting if tube in self._counts else _repeated(waiting)):
+            self._count(tube, video)
+
+    def histogram(self) -> np.ndarray:
+        """What was counted, as shares: (w,) float64; ends all tubes."""
+        for tube in list(self._waiting):
+            self.end(tube)
+        # In the order of the tubes, so that it does not hang on which crop came first.
+        counts = sum(
+            (self._counts[tube] for tube in sorted(self._counts)),
+            start=np.zeros(len(self._movements.words)),
+        )
         total = counts.sum()
         return counts / total if total > 0 else np.full(len(counts), np.nan)
+
+    def _count(self, tube: int, video: np.ndarray) -> None:
+        counts = self._movements.counts(video)
+        self._counts[tube] = self._counts.get(tube, 0) + counts
 
 
 def units(whitened: np.ndarray, filters: np.ndarray) -> np.ndarray:
@@ -73,13 +117,31 @@ def blocks(crops: np.ndarray, tube: np.ndarray) -> np.ndarray:
     """
     found = []
     for number in np.unique(tube):
-        video = np.stack([cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in crops[tube == number]])
-        while len(video) <= LENGTH:
-            video = np.concatenate([video, video])
-        count, (high, wide) = len(video) // LENGTH, (side // SIDE for side in video.shape[1:])
-        cut = video[: count * LENGTH].reshape(count, LENGTH, high, SIDE, wide, SIDE)
-        found.append(cut.transpose(0, 2, 4, 1, 3, 5).reshape(-1, VALUES))
-    return np.concatenate(found).astype(np.float32) / 255
+        video = np.stack([_grey(crop) for crop in crops[tube == number]])
+        found += [_cut(part) for part in _lengths(_repeated(video))]
+    return np.concatenate(found)
+
+
+def _grey(crop: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY))
+
+
+def _repeated(video: np.ndarray) -> np.ndarray:
+    while len(video) <= LENGTH:
+        video = np.concatenate([video, video])
+    return video
+
+
+def _lengths(video: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(video) - LENGTH + 1, LENGTH):
+        yield video[start : start + LENGTH]
+
+
+def _cut(video: np.ndarray) -> np.ndarray:
+    """Ten crops (10, 96, 96) uint8 as blocks: (36, 2560) float32, 0 to 1."""
+    high, wide = (side // SIDE for side in video.shape[1:])
+    cut = video.reshape(LENGTH, high, SIDE, wide, SIDE).transpose(1, 3, 0, 2, 4)
+    return cut.reshape(-1, VALUES).astype(np.float32) / 255
 
 
 def spreads(rows: np.ndarray) -> np.ndarray:
@@ -109,7 +171,10 @@ class Activity:
 
         It sums to one; it is not finite if nothing moves at all.
         """
-        histogram = self.movements.histogram(crops, tube)
+        return self.of_histogram(self.movements.histogram(crops, tube))
+
+    def of_histogram(self, histogram: np.ndarray) -> np.ndarray:
+        """The same of a clip's words (w,)."""
         if not np.isfinite(histogram).all():
             return np.full(len(EMOTIONS), np.nan)
         return np.asarray(self.machine.posteriors(histogram[None], len(EMOTIONS))[0])

@@ -1,16 +1,16 @@
-"""The clip bundle: a still bundle for the faces, a voice module, and how the two are fused.
+"""The clip bundle: a still bundle for the faces, and a voice module with a weight for each; or a
+system of modules and what fuses them.
 
-The still bundle is named, with the SHA-256 of its ``bundle.json``, and not copied; the voice module
-lies in the clip bundle's folder. Every file is the one its hash names, or nothing is read.
+The still bundle is named, with the SHA-256 of its ``bundle.json``, and not copied; the modules lie
+in the clip bundle's folder. Every file is the one its hash names, or nothing is read.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,15 +20,12 @@ from emotiw_cli.bundle.load import DEFAULT, find_bundle, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.verified import check, read_verified
+from emotiw_cli.clips.parts import assemble
 from emotiw_cli.clips.result import Posterior
+from emotiw_cli.clips.schema import DIGEST, MODULES, SPEC, ClipSpec
+from emotiw_cli.clips.system import FacesModule, FusedModule, Module, VoiceModule
 from emotiw_cli.clips.voice.run import VoiceModel, read_voice
-from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, TamperedError
-
-SCHEMA = 1
-SPEC = "clips.json"
-"""The specification; it records the SHA-256 of the other files of the bundle."""
-DIGEST = "clips.sha256"
 
 SHIPPED: dict[str, str] = {
     "clips-1": "4ca18ee8d7b5c4cf919e4c23cba44024abb393b5769549ff093619a520236842",
@@ -38,88 +35,17 @@ SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 DEFAULT_NAME = "clips-1"
 """What `predict` reads clips with unless told otherwise."""
 
-FACES, VOICE = "faces", "voice"
-MODULES = (FACES, VOICE)
-"""The modules, in the order of the weights."""
-
-
-@dataclass(frozen=True)
-class ClipSpec:
-    """What a clip bundle says of itself.
-
-    Attributes
-    ----------
-    name, version : what it is called; it is never changed, a better one is a new one.
-    faces, faces_sha256 : the still bundle, and the SHA-256 of its ``bundle.json``.
-    voice : file of the voice module.
-    weights : of the modules' posteriors, in the order of :data:`MODULES`.
-    metrics : figures of the voice module when it was made.
-    licence : what data and weights allow.
-    files : name → SHA-256 of the files of the bundle but :data:`SPEC` and :data:`DIGEST`.
-    """
-
-    name: str
-    version: str
-    faces: str
-    faces_sha256: str
-    voice: str
-    weights: EnsembleWeights
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-    licence: str = ""
-    files: Mapping[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """As a dictionary of JSON values: the content of ``clips.json``."""
-        return {
-            "schema": SCHEMA,
-            "name": self.name,
-            "version": self.version,
-            "emotions": list(EMOTIONS),
-            "faces": {"bundle": self.faces, "sha256": self.faces_sha256},
-            "voice": self.voice,
-            "weights": self.weights.to_json(),
-            "metrics": dict(self.metrics),
-            "licence": self.licence,
-            "files": dict(self.files),
-        }
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any], where: str = SPEC) -> ClipSpec:
-        """Read what :meth:`to_json` wrote; :class:`ArtefactError`, with `where`, if it is not."""
-        try:
-            if content["schema"] != SCHEMA:
-                raise ValueError(f"schema {content['schema']}, this emotiw reads {SCHEMA}")
-            if tuple(content["emotions"]) != EMOTIONS:
-                raise ValueError("its emotions are others or in another order")
-            spec = cls(
-                name=str(content["name"]),
-                version=str(content["version"]),
-                faces=str(content["faces"]["bundle"]),
-                faces_sha256=str(content["faces"]["sha256"]),
-                voice=str(content["voice"]),
-                weights=EnsembleWeights.from_json(content["weights"]),
-                metrics=content.get("metrics", {}),
-                licence=str(content.get("licence", "")),
-                files=dict(content["files"]),
-            )
-            if len(spec.weights.values) != len(MODULES):
-                raise ValueError("it does not have one weight for each module")
-            if spec.voice not in spec.files or any(name != Path(name).name for name in spec.files):
-                raise ValueError("its files are not those of a clip bundle")
-        except (KeyError, TypeError, ValueError, ArtefactError) as error:
-            raise ArtefactError(
-                f"{where} is not a clip bundle's specification ({error}); make it again with "
-                "`emotiw clips bundle`."
-            ) from error
-        return spec
-
 
 class ClipBundle:
     """A loaded clip bundle, or a still bundle that reads clips by their faces alone.
 
     Parameters
     ----------
+    folder : where it lies.
     faces : reads the faces. voice : reads the sound, or None. weights : of the two.
+    system : modules and what fuses them, in place of `voice` and `weights`.
+    every_frame : whether the system reads every frame's faces.
+    listens : whether the system hears the sound.
     """
 
     def __init__(
@@ -127,15 +53,55 @@ class ClipBundle:
         faces: Bundle,
         voice: VoiceModel | None = None,
         weights: EnsembleWeights | None = None,
+        *,
+        folder: Path | None = None,
+        system: Module | None = None,
+        every_frame: bool = False,
+        listens: bool = True,
     ) -> None:
         self.faces, self.voice = faces, voice
+        self.folder = folder or faces.folder
+        self.system, self.every_frame = system, every_frame
         self._weights = weights or EnsembleWeights.equal(len(MODULES))
+        self._listens = listens
+
+    @property
+    def voices(self) -> tuple[VoiceModel, ...]:
+        """The models that read the sound."""
+        if self.system is not None:
+            return self.system.voices if self._listens else ()
+        return () if self.voice is None else (self.voice,)
 
     def fuse(self, faces: Posterior, voice: Posterior) -> Posterior:
         """The clip's posterior; if a module said nothing (empty), that of the other."""
         if not faces or not voice:
             return faces or voice
         return tuple(self._weights.combine(np.array([[faces], [voice]]))[0].tolist())
+
+    @property
+    def module(self) -> Module:
+        """What reads stored clips as the bundle does."""
+        if self.system is not None:
+            return self.system
+        faces = FacesModule(self.faces)
+        if self.voice is None:
+            return faces
+        return FusedModule(MODULES, (faces, VoiceModule(self.voice)), _Weighed(self.fuse))
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """:meth:`ClipBundle.fuse` of many clips."""
+
+    fuse: Callable[[Posterior, Posterior], Posterior]
+
+    def posteriors(self, posteriors: np.ndarray) -> np.ndarray:
+        """(2, n, 7) float, rows not finite where there is none → (n, 7) float64, likewise."""
+        fused = np.full(posteriors.shape[1:], np.nan)
+        for place, pair in enumerate(posteriors.transpose(1, 0, 2)):
+            said = [tuple(one.tolist()) if np.isfinite(one).all() else () for one in pair]
+            fused[place] = self.fuse(*said) or np.nan
+        return fused
 
 
 def is_clip_bundle(folder: Path) -> bool:
@@ -164,7 +130,8 @@ def load_clip_bundle(
     ----------
     name_or_path : ``default``, the name of a shipped bundle or of one in ``work/bundles``, or a
         bundle's folder.
-    voice : listen to the sound too, where the bundle has a module for it.
+    voice : listen to the sound too, where the bundle has a module for it; to a system that does
+        not, a clip is one without sound.
 
     Raises
     ------
@@ -180,9 +147,25 @@ def load_clip_bundle(
     content = {
         name: read_verified(folder / name, expected) for name, expected in spec.files.items()
     }
-    faces = load_bundle(_faces_of(folder, spec, work))
+    bundles: dict[str, Bundle] = {}
+
+    def still(name: str, digest: str) -> Bundle:
+        if digest not in bundles:
+            bundles[digest] = load_bundle(_faces_of(folder, name, digest, work))
+        return bundles[digest]
+
+    faces = still(spec.faces, spec.faces_sha256)
+    if spec.system is not None:
+        system = assemble(
+            spec.system,
+            lambda part: (folder / part.file, content[part.file]),
+            lambda part: still(part.bundle, part.sha256),
+        )
+        return ClipBundle(
+            faces, folder=folder, system=system, every_frame=spec.every_frame, listens=voice
+        )
     model = read_voice(folder / spec.voice, content[spec.voice]) if voice else None
-    return ClipBundle(faces, model, spec.weights)
+    return ClipBundle(faces, model, spec.weights, folder=folder)
 
 
 def verify_clip_bundle(folder: Path) -> ClipSpec:
@@ -218,11 +201,11 @@ def read_spec(folder: Path) -> ClipSpec:
     return ClipSpec.from_json(described, str(path))
 
 
-def _faces_of(folder: Path, spec: ClipSpec, work: Path) -> Path:
-    found = find_bundle(spec.faces, work)
-    if not (found / STILL_SPEC).is_file() or sha256(found / STILL_SPEC) != spec.faces_sha256:
+def _faces_of(folder: Path, name: str, digest: str, work: Path) -> Path:
+    found = find_bundle(name, work)
+    if not (found / STILL_SPEC).is_file() or sha256(found / STILL_SPEC) != digest:
         raise TamperedError(
-            f"{folder} reads faces with the bundle {spec.faces}, but {found} is another one "
+            f"{folder} reads faces with the bundle {name}, but {found} is another one "
             "of that name; copy the right one there, or make the clip bundle again."
         )
     return found

@@ -1,8 +1,9 @@
-"""The one reader of clips: any container and codec of FFmpeg, by PyAV, streamed.
+"""The one reader of clips: any container and codec of FFmpeg, by PyAV, and image sequences.
 
 A frame is handed on as soon as it is decoded and no frame is kept, so memory does not grow with
 the length of a clip. Frames carry the time they are shown at, which alone is right where the
-frame rate varies, and turn upright by the container's display matrix.
+frame rate varies, turn upright by the container's display matrix, and are as wide as they are
+shown where pixels are not square.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import av
+import cv2
 import numpy as np
 from av.video.reformatter import Interpolation
 
+from emotiw_cli.clips.sequence import is_sequence, list_sequence
 from emotiw_cli.errors import InputError
+from emotiw_cli.faces.images import ImageError, load_image
 
 MAX_PIXELS = 8192 * 4608
 """Largest frame decoded, in pixels."""
@@ -60,20 +64,28 @@ class ClipInfo:
 class Frame:
     """One decoded frame.
 
+    Parameters
+    ----------
+    number, time : see below. decoded : as it is stored.
+    aspect : width of a stored pixel over its height.
+
     Attributes
     ----------
     number : its place in the clip, from 0.
     time : when it is shown, in seconds from the first frame.
     """
 
-    def __init__(self, number: int, time: float, decoded: av.VideoFrame) -> None:
+    def __init__(
+        self, number: int, time: float, decoded: av.VideoFrame, *, aspect: float = 1.0
+    ) -> None:
         self.number, self.time, self._decoded = number, time, decoded
+        self._shown = (max(1, round(decoded.width * aspect)), decoded.height)
         self._images: dict[int | None, np.ndarray] = {}
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the upright picture, in pixels."""
-        width, height = self._decoded.width, self._decoded.height
+        width, height = self._shown
         return (height, width) if _quarter_turns(self._decoded) % 2 else (width, height)
 
     def image(self, longest: int | None = None) -> np.ndarray:
@@ -83,14 +95,13 @@ class Frame:
         ----------
         longest : reduce it to this longest side, in pixels, if it is larger; None: as it is.
         """
-        width, height = self._decoded.width, self._decoded.height
-        if longest is not None and longest >= max(width, height):
+        size = self._shown
+        if longest is not None and longest >= max(size):
             longest = None
         if longest not in self._images:
-            size = (width, height)
             if longest is not None:
                 scale = longest / max(size)
-                size = (max(2, round(scale * width)), max(2, round(scale * height)))
+                size = (max(2, round(scale * size[0])), max(2, round(scale * size[1])))
             picture = self._decoded.reformat(
                 *size, format="rgb24", interpolation=Interpolation.AREA
             ).to_ndarray()
@@ -99,8 +110,12 @@ class Frame:
         return self._images[longest]
 
 
-def probe(path: Path, name: str = "") -> ClipInfo:
+def probe(path: Path, name: str = "", *, fps: float | None = None) -> ClipInfo:
     """Read a clip's header and its first frame.
+
+    Parameters
+    ----------
+    path, name, fps : as for :func:`read_frames`.
 
     Raises
     ------
@@ -108,6 +123,9 @@ def probe(path: Path, name: str = "") -> ClipInfo:
         As :func:`read_frames`, except that a clip without pictures has ``width`` 0.
     """
     name = name or str(path)
+    if fps is not None and is_sequence(path):
+        first = next(_read_pictures(path, name, fps, Reading()))
+        return ClipInfo(*first.size, fps, 0.0, ())
     with _opened(path, name) as container:
         sounds = tuple(stream.rate for stream in container.streams.audio)
         seconds = _seconds(container)
@@ -121,7 +139,7 @@ def probe(path: Path, name: str = "") -> ClipInfo:
             for frame in container.decode(video):
                 turned = _quarter_turns(frame) % 2 == 1
                 break
-        width, height = video.width, video.height
+        width, height = round(video.width * _aspect(video)), video.height
         if turned:
             width, height = height, width
         return ClipInfo(width, height, rate, seconds, sounds)
@@ -142,25 +160,33 @@ class Reading:
     note: str = ""
 
 
-def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> Iterator[Frame]:
+def read_frames(
+    path: Path, name: str = "", reading: Reading | None = None, *, fps: float | None = None
+) -> Iterator[Frame]:
     """Yield the frames of a clip one by one.
 
     A clip that ends early or has damaged parts gives the frames it has; `reading` then holds a
-    sentence on it.
+    sentence on it. Frames of another size than the first are fitted into it, on black.
 
     Parameters
     ----------
-    path : the file. name : what messages call it.
+    path : the file, or an image sequence: a folder or a pattern such as ``frames/%04d.png``.
+    name : what messages call it.
     reading : is kept up to date.
+    fps : frames a second of an image sequence; without, such is not read.
 
     Raises
     ------
     ClipError
-        With status ``missing``; ``unreadable`` (empty, no video container, not one frame);
-        ``no_video`` (sound alone); ``too_large`` (:data:`MAX_PIXELS`).
+        With status ``missing`` (no file, or not one picture in a sequence); ``unreadable`` (empty,
+        no video container, not one frame); ``no_video`` (sound alone); ``too_large``
+        (:data:`MAX_PIXELS`).
     """
     name = name or str(path)
     reading = Reading() if reading is None else reading
+    if fps is not None and is_sequence(path):
+        yield from _read_pictures(path, name, fps, reading)
+        return
     with _opened(path, name) as container:
         video = _video(container)
         if video is None:
@@ -170,7 +196,8 @@ def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> I
         expected = _seconds(container, video)
         step = 1 / float(video.average_rate or _FALLBACK_RATE)
         first, last = None, -step
-        damaged = ""
+        size: tuple[int, int] | None = None
+        damaged, spoiled = "", 0
         for decoded in _forgiving(container, video):
             if isinstance(decoded, str):
                 damaged = decoded
@@ -181,7 +208,11 @@ def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> I
                 first = at or 0.0
             time = last + step if at is None or at - first < last else at - first
             last = max(time, 0.0)
-            yield Frame(reading.frames, last, decoded)
+            spoiled += decoded.is_corrupt
+            size = size or (decoded.width, decoded.height)
+            if (decoded.width, decoded.height) != size:
+                decoded = _of_picture(decoded.to_ndarray(format="rgb24"), size)
+            yield Frame(reading.frames, last, decoded, aspect=_aspect(video))
             reading.frames += 1
             reading.seconds = last + step
         if reading.frames == 0:
@@ -195,8 +226,66 @@ def read_frames(path: Path, name: str = "", reading: Reading | None = None) -> I
                 f"{name} is cut short: {reading.seconds:.1f} of {expected:.1f} s can be decoded; "
                 "copy it again for the rest."
             )
-        elif damaged:
-            reading.note = f"{name} is damaged ({damaged}): frames may be missing."
+        elif video.frames - reading.frames > max(1, 0.05 * video.frames):
+            reading.note = (
+                f"{name} is cut short: {reading.frames} of {video.frames} frames can be decoded; "
+                "copy it again for the rest."
+            )
+        elif damaged or spoiled:
+            what = damaged or f"{spoiled} of {reading.frames} frames are spoiled"
+            reading.note = f"{name} is damaged ({what}): more may be missing."
+
+
+def _read_pictures(path: Path, name: str, fps: float, reading: Reading) -> Iterator[Frame]:
+    try:
+        listed = list_sequence(path)
+    except OSError as error:
+        raise ClipError(
+            f"{name} cannot be listed ({error.strerror}): check its permissions.", "unreadable"
+        ) from error
+    if not listed.files:
+        raise ClipError(f"{name} holds no pictures: check the path.", "missing")
+    size: tuple[int, int] | None = None
+    fitted, bad = 0, 0
+    trouble: ImageError | None = None
+    for file, place in zip(listed.files, listed.places, strict=True):
+        try:
+            picture = load_image(file, name=file.name, max_pixels=MAX_PIXELS)
+        except ImageError as error:
+            trouble, bad = trouble or error, bad + 1
+            continue
+        size = size or (picture.shape[1], picture.shape[0])
+        fitted += (picture.shape[1], picture.shape[0]) != size
+        yield Frame(reading.frames, place / fps, _of_picture(picture, size))
+        reading.frames += 1
+        reading.seconds = (place + 1) / fps
+    if trouble is not None and not reading.frames:
+        status: Status = "too_large" if trouble.status == "too_large" else "unreadable"
+        raise ClipError(f"{name} has no picture that can be read: {trouble}", status)
+    reason = str(trouble).rstrip(".")
+    faults = [
+        *(["its pictures, not numbered as one, follow by name"] if listed.unnumbered else []),
+        *([f"{listed.holes} of its numbers have no picture"] if listed.holes else []),
+        *([f"{bad} of {len(listed.files)} pictures cannot be read ({reason})"] if bad else []),
+        *([f"{fitted} are of another size than the first and fitted into it"] if fitted else []),
+    ]
+    reading.note = f"{name}: {', '.join(faults)}." if faults else ""
+
+
+def _of_picture(picture: np.ndarray, size: tuple[int, int]) -> av.VideoFrame:
+    """A decoded frame of `size` (width, height); a picture of another is fitted into it."""
+    height, width = picture.shape[:2]
+    if (width, height) != size:
+        zoom = min(size[0] / width, size[1] / height)
+        inner = max(1, round(width * zoom)), max(1, round(height * zoom))
+        way = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+        left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+        canvas = np.zeros((size[1], size[0], 3), np.uint8)
+        canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+            picture, inner, interpolation=way
+        )
+        picture = canvas
+    return av.VideoFrame.from_ndarray(picture, format="rgb24")
 
 
 def read_sound(
@@ -219,7 +308,8 @@ def read_sound(
 
     Yields
     ------
-    (n,) or (2, n) float32, full scale is 1. Nothing for a clip without that stream.
+    (n,) or (2, n) float32, full scale is 1. Nothing for a clip without that stream, nor for an
+    image sequence.
 
     Raises
     ------
@@ -227,6 +317,8 @@ def read_sound(
         If the file cannot be opened. Sound that is cut short ends where it is cut.
     """
     name = name or str(path)
+    if is_sequence(path):
+        return
     with _opened(path, name) as container:
         if stream >= len(container.streams.audio):
             return
@@ -273,6 +365,12 @@ def _pieces(
 
 @contextlib.contextmanager
 def _opened(path: Path, name: str) -> Iterator[Any]:
+    if is_sequence(path):
+        raise ClipError(
+            f"{name} is a folder or a pattern: give a video, or the frames a second of its "
+            "pictures (--sequence, in a csv the column fps).",
+            "unreadable",
+        )
     try:
         info = path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
@@ -318,6 +416,12 @@ def _video(container: Any) -> Any:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
     return None
+
+
+def _aspect(video: Any) -> float:
+    """Width of a pixel over its height; 1 if the clip does not say, or says what cannot be."""
+    told = float(video.sample_aspect_ratio or 1)
+    return told if 0.25 <= told <= 4 else 1.0
 
 
 def _check_size(video: Any, name: str) -> None:

@@ -33,8 +33,12 @@ _FINE = 2
 _INK, _FAINT, _PAPER = (24, 28, 34), (120, 128, 138), (255, 255, 255)
 
 
-def draw_clip(clip: ClipPrediction, target: Path) -> None:
+def draw_clip(clip: ClipPrediction, target: Path, *, fps: float | None = None) -> None:
     """Write a copy of a clip, MP4, with a box and the emotions of every face, and its sound.
+
+    Parameters
+    ----------
+    fps : frames a second, if the clip is an image sequence.
 
     Raises
     ------
@@ -43,7 +47,7 @@ def draw_clip(clip: ClipPrediction, target: Path) -> None:
     """
     make_folder(target.parent)
     source = Path(clip.path)
-    info = probe(source, clip.path)
+    info = probe(source, clip.path, fps=fps)
     marks = _Marks(clip)
     with landing(target) as temporary, av.open(str(temporary), "w", format="mp4") as container:
         rate = Fraction(info.rate or 25).limit_denominator(1001)
@@ -52,7 +56,7 @@ def draw_clip(clip: ClipPrediction, target: Path) -> None:
         video.time_base = video.codec_context.time_base = Fraction(1, _CLOCK)
         sound = _Sound(container, source) if info.sounds else None
         pts = -1
-        for frame in read_frames(source, clip.path):
+        for frame in read_frames(source, clip.path, fps=fps):
             picture = frame.image(LONGEST)
             scale = picture.shape[1] / frame.size[0]
             drawn = _even(annotate(picture, marks.at(frame.number, frame.time, scale)))

@@ -1,40 +1,21 @@
-"""How the posteriors of modules become one: mean, random search, SVM, MLP.
+"""How the posteriors of modules become one: mean, random search, SVM, MLP, fitted.
 
-After Kahou et al. 2016 (EmoNets, doi:10.1007/s12193-015-0195-2). A module that failed on a clip is
-a row that is not finite: zeros for the SVM, as the 2013 entry fed it, and uniform otherwise.
+After Kahou et al. 2016 (EmoNets, doi:10.1007/s12193-015-0195-2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal, get_args
-
 import numpy as np
 
-from emotiw_cli.bundle.fusion import EnsembleWeights, fill_missing
+from emotiw_cli.bundle.fusion import EnsembleWeights
+from emotiw_cli.clips.fusion import Fusion, Method, side_by_side
 from emotiw_cli.clips.mlp import MlpPlan, fit_mlp
 from emotiw_cli.clips.svm import choose_svm, fit_svm
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.ensemble.search import DRAWS, random_search_weights
 
-Method = Literal["mean", "random-search", "svm", "mlp"]
-METHODS: tuple[Method, ...] = get_args(Method)
-
 GRID = 2 ** np.arange(0, 2.01, 0.2)
 """Values of C and of gamma that the SVM's are chosen from, by cross-validation."""
-
-Fused = Callable[[np.ndarray], np.ndarray]
-"""Modules' posteriors (m, n, 7), rows not finite where one failed → (n, 7) float64."""
-
-
-def side_by_side(posteriors: np.ndarray, *, missing: Literal["zero", "uniform"]) -> np.ndarray:
-    """Modules' posteriors of a clip in a row: (m, n, 7) float → (n, 7 m) float64."""
-    filled = np.array(posteriors, dtype=np.float64)
-    if missing == "uniform":
-        filled = fill_missing(filled)
-    else:
-        filled[~np.isfinite(filled).all(axis=-1)] = 0
-    return filled.transpose(1, 0, 2).reshape(filled.shape[1], -1)
 
 
 def fit_fusion(
@@ -47,7 +28,7 @@ def fit_fusion(
     c: float | None = None,
     gamma: float | None = None,
     plan: MlpPlan | None = None,
-) -> Fused:
+) -> Fusion:
     """Fit a way of fusing.
 
     Parameters
@@ -59,22 +40,17 @@ def fit_fusion(
     plan : of the MLP.
     """
     if method == "mean":
-        return EnsembleWeights.equal(len(posteriors)).combine
+        return Fusion(method, EnsembleWeights.equal(len(posteriors)))
     if method == "random-search":
-        return random_search_weights(posteriors, labels, draws=draws, seed=seed).combine
+        weights = random_search_weights(posteriors, labels, draws=draws, seed=seed)
+        return Fusion(method, weights)
     if method == "svm":
         features = side_by_side(posteriors, missing="zero")
         if c is None or gamma is None:
             c, gamma, _ = choose_svm(features, labels, cs=GRID, gammas=GRID, seed=seed)
-        machine = fit_svm(features, labels, c=c, gamma=gamma, seed=seed)
-        return lambda other: machine.posteriors(side_by_side(other, missing="zero"), len(EMOTIONS))
-    net = fit_mlp(
-        side_by_side(posteriors, missing="uniform"),
-        labels,
-        len(EMOTIONS),
-        plan or MlpPlan(seed=seed),
-    )
-    return lambda other: net.posteriors(side_by_side(other, missing="uniform"))
+        return Fusion(method, fit_svm(features, labels, c=c, gamma=gamma, seed=seed))
+    features = side_by_side(posteriors, missing="uniform")
+    return Fusion(method, fit_mlp(features, labels, len(EMOTIONS), plan or MlpPlan(seed=seed)))
 
 
 def cross_validated(
@@ -95,5 +71,5 @@ def cross_validated(
     for number in range(folds):
         rest, own = fold != number, fold == number
         fit = fit_fusion(method, posteriors[:, rest], labels[rest], seed=seed, draws=draws)
-        fused[own] = fit(posteriors[:, own])
+        fused[own] = fit.posteriors(posteriors[:, own])
     return fused

@@ -14,6 +14,7 @@ import numpy as np
 
 from emotiw_cli.artefact import Artefact, reference
 from emotiw_cli.clips.activity import Movements, blocks, normalise, spreads, units
+from emotiw_cli.clips.known import trained_on
 from emotiw_cli.clips.module_maker import (
     Keeper,
     check_training,
@@ -87,7 +88,10 @@ def make_activity_module(
         arrays, spoken = crossed(histograms, outputs, readable, fit, seed)
         return Outputs.of(store.rows, spoken), [write_model(folder, {**vars(movements), **arrays})]
 
-    return make_module(work, name, parameters, [store.artefact], make, seed, overwrite)
+    return make_module(
+        *(work, name, parameters, [store.artefact], make, seed, overwrite),
+        seen=lambda: trained_on(store),
+    )
 
 
 def _movements(

@@ -13,17 +13,23 @@ from typing import Any, Literal
 
 import numpy as np
 
-from emotiw_cli.artefact import Artefact, open_artefact
+from emotiw_cli.artefact import Artefact, bundle_reference, open_artefact
 from emotiw_cli.bundle.load import DEFAULT, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.aggregate import frame_mean, segment_means
-from emotiw_cli.clips.bundle import load_clip_bundle
-from emotiw_cli.clips.fuse import Method, fit_fusion
+from emotiw_cli.clips.bundle import SPEC as CLIP_SPEC
+from emotiw_cli.clips.bundle import find_clip_bundle, load_clip_bundle
+from emotiw_cli.clips.fuse import fit_fusion
+from emotiw_cli.clips.fusion import Method
+from emotiw_cli.clips.known import trained_on
 from emotiw_cli.clips.module_maker import crossed, machine, make_module, write_model
 from emotiw_cli.clips.modules import Outputs, open_module
+from emotiw_cli.clips.system import VoiceModule, read_clip
 from emotiw_cli.clips.tube_store import TubeStore
-from emotiw_cli.clips.voice.features import RATE
-from emotiw_cli.clips.voice.run import ARRAYS, NET, STEP, VoiceModel, read_voice
+from emotiw_cli.clips.voice.run import ARRAYS, NET, read_voice
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.ensemble.search import DRAWS
 from emotiw_cli.errors import ArtefactError, InputError
@@ -67,7 +73,8 @@ def make_faces_module(
         If there is nothing to train on.
     """
     store = TubeStore.open(work, tubes)
-    reader = reader_of(store, bundle, work)
+    reader = load_bundle(bundle, work=work)
+    check_size(store, reader)
     parameters: dict[str, Any] = {
         "module": "faces",
         "bundle": reader.spec.name,
@@ -95,20 +102,23 @@ def make_faces_module(
         fitted, spoken = crossed(features, outputs, there, fit, seed)
         return Outputs.of(store.rows, spoken), [write_model(folder, fitted)]
 
-    return make_module(work, name, parameters, [store.artefact], make, seed, overwrite)
+    read_with = bundle_reference(reader.folder / STILL_SPEC)
+    return make_module(
+        *(work, name, parameters, [store.artefact], make, seed, overwrite),
+        seen=lambda: trained_on(store),
+        beside=[read_with],
+    )
 
 
-def reader_of(store: TubeStore, bundle: str, work: Path) -> Bundle:
-    """The still bundle that reads the faces of tubes; :class:`ArtefactError` if they do not fit."""
-    reader = load_bundle(bundle, work=work)
-    if (store.size, store.detail) != (reader.spec.face_size, reader.spec.detail):
-        width, height = reader.spec.face_size
+def check_size(store: TubeStore, bundle: Bundle) -> None:
+    """:class:`ArtefactError` if the faces of tubes are not what a still bundle reads."""
+    if (store.size, store.detail) != (bundle.spec.face_size, bundle.spec.detail):
+        width, height = bundle.spec.face_size
         raise ArtefactError(
             f"{store.artefact.folder} holds faces of another size than the bundle "
-            f"{reader.spec.name} reads; make tubes with --size {width}x{height}"
-            + (f" --detail {reader.spec.detail}." if reader.spec.detail else ".")
+            f"{bundle.spec.name} reads; make tubes with --size {width}x{height}"
+            + (f" --detail {bundle.spec.detail}." if bundle.spec.detail else ".")
         )
-    return reader
 
 
 def make_voice_module(
@@ -128,10 +138,11 @@ def make_voice_module(
         If tubes or module are missing, or `name` is another module already.
     """
     store = TubeStore.open(work, tubes)
-    sources = [store.artefact]
+    sources, read_with = [store.artefact], []
     if voice == DEFAULT:
         model = load_clip_bundle().voice
         assert model is not None
+        read_with = [bundle_reference(find_clip_bundle(DEFAULT) / CLIP_SPEC)]
     else:
         module = open_artefact(work, "voices", voice)
         sources.append(module)
@@ -141,13 +152,16 @@ def make_voice_module(
     def make(folder: Path) -> tuple[Outputs, list[str]]:
         rows = []
         for done, row in enumerate(store.rows):
-            sound = store.clip(row).sound if row.samples else np.empty(0)
-            rows.append(_spoken(model, sound.astype(np.float32)))
+            rows.append(read_clip(VoiceModule(model), store.clip(row)).posterior)
             advance(done + 1, len(store.rows))
         return Outputs.of(store.rows, np.stack(rows)), []
 
     parameters = {"module": "voice", "voice": voice}
-    return make_module(work, name, parameters, sources, make, 0, overwrite)
+    return make_module(
+        *(work, name, parameters, sources, make, 0, overwrite),
+        seen=lambda: trained_on(store),
+        beside=read_with,
+    )
 
 
 def make_fusion(
@@ -162,7 +176,8 @@ def make_fusion(
     gamma: float | None = None,
     overwrite: bool = False,
 ) -> Artefact:
-    """Fuse the posteriors of modules; what is fitted is fitted to those of the training split.
+    """Fuse the posteriors of modules; what is fitted is fitted to those of the training split, and
+    kept as arrays. The manifest names the modules with their digests, in their order.
 
     Parameters
     ----------
@@ -200,12 +215,12 @@ def make_fusion(
             rows: np.ndarray, labels: np.ndarray
         ) -> tuple[Callable[[np.ndarray], np.ndarray], Mapping[str, np.ndarray]]:
             given = rows.transpose(1, 0, 2)
-            fused = fit_fusion(method, given, labels, seed=seed, draws=draws, c=c, gamma=gamma)
-            return lambda other: fused(other.transpose(1, 0, 2)), {}
+            fusion = fit_fusion(method, given, labels, seed=seed, draws=draws, c=c, gamma=gamma)
+            return lambda other: fusion.posteriors(other.transpose(1, 0, 2)), fusion.arrays()
 
-        _, fused = crossed(features, first, everything, fit, seed)
+        arrays, fused = crossed(features, first, everything, fit, seed)
         made = Outputs(fused, first.labels, first.splits, first.groups)
-        return made, []
+        return made, [write_model(folder, arrays)]
 
     parameters: dict[str, Any] = {"module": "fused", "method": method, "modules": list(modules)}
     if method == "random-search":
@@ -214,12 +229,9 @@ def make_fusion(
         parameters |= {"c": c, "gamma": gamma}
     sources = [artefact for artefact, _ in opened]
     (behind,) = tubes.values()
-    return make_module(work, name, parameters, sources, make, seed, overwrite, tubes=behind)
-
-
-def _spoken(model: VoiceModel, sound: np.ndarray) -> np.ndarray:
-    """The mean over the spans of a clip with a voice; not finite if there are none."""
-    size = round(STEP * RATE)
-    blocks = (sound[start : start + size] for start in range(0, len(sound), size))
-    rows = [posterior for _, posterior in model.over_time(blocks)]
-    return np.mean(rows, axis=0) if rows else np.full(len(EMOTIONS), np.nan)
+    return make_module(
+        *(work, name, parameters, sources, make, seed, overwrite),
+        # Their training split is one: they are of the same tubes.
+        seen=lambda: Seen.read(sources[0].folder / SEEN),
+        beside=[behind],
+    )

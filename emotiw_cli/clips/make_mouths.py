@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from emotiw_cli.artefact import Artefact, reference
+from emotiw_cli.clips.known import trained_on
 from emotiw_cli.clips.module_maker import (
     Keeper,
     check_training,
@@ -111,7 +112,10 @@ def make_mouths_module(
         arrays, spoken = crossed(np.arange(len(store.rows)), outputs, there, fit, seed)
         return Outputs.of(store.rows, spoken), [write_model(folder, arrays)]
 
-    return make_module(work, name, parameters, [store.artefact], make, seed, overwrite)
+    return make_module(
+        *(work, name, parameters, [store.artefact], make, seed, overwrite),
+        seen=lambda: trained_on(store),
+    )
 
 
 def _spread(count: int) -> np.ndarray:

@@ -25,6 +25,7 @@ from emotiw_cli.data.pool import map_ordered
 from emotiw_cli.data.shards import landing_hdf5, shard_name, store
 from emotiw_cli.data.stage import clear, holds, keep_to_plan, sweep
 from emotiw_cli.errors import ArtefactError
+from emotiw_cli.faces.yunet import METHOD
 
 KIND = "tubes"
 CROPS, FACES, TUBE, TIME, SOUND = "crops", "faces", "tube", "time", "sound"
@@ -105,7 +106,12 @@ def make_tubes(
     ArtefactError
         If `folder` was begun with other parameters or another list of clips.
     """
-    parameters = {"size": list(size), "detail": detail, "every_frame": every_frame}
+    parameters = {
+        "size": list(size),
+        "detail": detail,
+        "every_frame": every_frame,
+        "detector": METHOD,
+    }
     starts = range(0, len(source.rows), CLIPS_PER_SHARD)
     shards = [
         _Shard(folder, number, source.rows[start : start + CLIPS_PER_SHARD])
@@ -125,7 +131,11 @@ def make_tubes(
         done = total - sum(len(shard.rows) for shard in missing)
         on_progress(done, total)
         maker = TubeMaker(source.root.absolute(), size, detail, every_frame)
-        batches = [[(row, source.pictures_of(row))] for shard in missing for row in shard.rows]
+        batches = [
+            [(row, source.pictures_of(row), source.fps.get(row.path))]
+            for shard in missing
+            for row in shard.rows
+        ]
         results = map_ordered(maker, batches, min(workers or processors.available(), total))
         with contextlib.closing(results):
             for shard in missing:

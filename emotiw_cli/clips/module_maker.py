@@ -23,6 +23,8 @@ from emotiw_cli.artefact import (
     write_manifest,
 )
 from emotiw_cli.bundle.arrays import read_arrays
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.modules import KIND, OUTPUTS, Outputs, folds_of
 from emotiw_cli.clips.svm import FOLDS, Kernel, fit_svm
 from emotiw_cli.emotions import EMOTIONS
@@ -141,13 +143,17 @@ def make_module(
     seed: int,
     overwrite: bool,
     *,
-    tubes: Mapping[str, str] | None = None,
+    seen: Callable[[], Seen],
+    beside: Sequence[Mapping[str, str]] = (),
 ) -> Artefact:
     """Make a module unless it is there already, and write it with its figures.
 
     Parameters
     ----------
-    sources : artefacts it is made from. tubes : those behind them, if they are not among them.
+    sources : artefacts it is made from.
+    seen : gives the clips of the training split and who is in them, see
+        :func:`emotiw_cli.clips.known.trained_on`.
+    beside : references to what else it is made from: a bundle's file, the tubes behind modules.
     make : gives the module's posteriors, and the names of files it wrote into the folder.
 
     Raises
@@ -156,7 +162,7 @@ def make_module(
         If `name` is another module already.
     """
     folder = folder_of(work, KIND, name)
-    inputs = [reference(source) for source in sources] + ([dict(tubes)] if tubes else [])
+    inputs = [reference(source) for source in sources] + [dict(one) for one in beside]
     with exclusive(folder):
         if (folder / MANIFEST).is_file() and not overwrite:
             made = open_artefact(work, KIND, name)
@@ -172,12 +178,13 @@ def make_module(
             drop_kept(folder)
         outputs, files = make(folder)
         outputs.write(folder / OUTPUTS)
+        seen().write(folder / SEEN)
         made = write_manifest(
             folder,
             KIND,
             parameters=parameters,
             inputs=inputs,
-            outputs=[OUTPUTS, *files],
+            outputs=[OUTPUTS, SEEN, *files],
             counts={
                 "clips": len(outputs.labels),
                 "training": int(outputs.known.sum()),

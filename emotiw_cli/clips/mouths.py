@@ -55,8 +55,11 @@ class Mouths:
 
     def posterior(self, crops: np.ndarray) -> np.ndarray:
         """Of a clip's faces (n, 96, 96, 3) uint8, n ≥ 1: (7,) float64, sums to one."""
-        regression = SoftmaxRegression(self.weights, self.biases)
-        return np.asarray(regression.posteriors(self.encode(crops)).mean(axis=0))
+        return np.asarray(self.posteriors(crops).mean(axis=0))
+
+    def posteriors(self, crops: np.ndarray) -> np.ndarray:
+        """Of each face (n, 96, 96, 3) uint8: (n, 7) float64."""
+        return SoftmaxRegression(self.weights, self.biases).posteriors(self.encode(crops))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Its arrays by name, for an npz."""

@@ -10,7 +10,15 @@ SUFFIXES = frozenset(
 )
 """What counts as a clip among files, in any case."""
 
+SOUNDS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac", ".opus"})
+"""What counts as sound without pictures, in any case."""
+
 
 def is_clip(name: str) -> bool:
     """Whether `name` ends like a clip's; what it is, its content says."""
     return PurePath(name).suffix.lower() in SUFFIXES
+
+
+def is_sound(name: str) -> bool:
+    """Whether `name` ends like that of sound without pictures, which a voice can be heard in."""
+    return PurePath(name).suffix.lower() in SOUNDS

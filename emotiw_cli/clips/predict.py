@@ -3,10 +3,13 @@
 The faces' posterior is the mean over all that were read, every tube included, as the 2013
 challenge's winner took it before its SVM (Kahou et al., doi:10.1007/s12193-015-0195-2); the voice's
 is the mean over the spans of sound in which somebody speaks. A clip without the one has the other.
+A bundle of a system sees what `emotiw clips tubes` stores, and hears it, and answers as it was
+fused.
 """
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -21,15 +24,19 @@ from emotiw_cli.bundle.result import FacePrediction
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.clips.bundle import ClipBundle, load_clip_bundle
 from emotiw_cli.clips.decode import ClipError, Frame, Reading, read_frames, read_sound
+from emotiw_cli.clips.look_twice import look_twice
 from emotiw_cli.clips.result import (
     ClipPrediction,
     Heard,
     Step,
     TubePrediction,
 )
-from emotiw_cli.clips.tubes import Follower, Tube
+from emotiw_cli.clips.sequence import is_sequence
+from emotiw_cli.clips.system import Reader, Sight, as_stored
+from emotiw_cli.clips.tubes import Follower, Tube, crop
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.clips.voice.run import STEP, VoiceModel
+from emotiw_cli.errors import OutputError
 from emotiw_cli.faces.detection import Detection
 
 Advance = Callable[[float], None]
@@ -40,6 +47,7 @@ def predict_clip(
     path: str,
     bundle: ClipBundle,
     *,
+    fps: float | None = None,
     draw: Path | None = None,
     advance: Advance = lambda seconds: None,
 ) -> ClipPrediction:
@@ -47,8 +55,9 @@ def predict_clip(
 
     Parameters
     ----------
-    path : the file.
+    path : the file, or with `fps` an image sequence, see :mod:`emotiw_cli.clips.sequence`.
     bundle : reads the faces and, if it can, the voice.
+    fps : frames a second of an image sequence.
     draw : an annotated copy with the sound, and beside it a plot, ``.png``, go here.
     advance : is told how far the clip is read.
 
@@ -65,15 +74,20 @@ def predict_clip(
     began = time.perf_counter()
     reading, refusal = Reading(), None
     tubes: tuple[TubePrediction, ...] = ()
+    system = bundle.system.begin() if bundle.system is not None else None
     try:
-        tubes = _see(path, reading, bundle.faces, advance)
+        if system is not None:
+            tubes = _show(path, reading, bundle, system, advance, fps)
+        else:
+            tubes = _see(path, reading, bundle.faces, advance, fps)
     except ClipError as error:
         refusal = error
-        if error.status != "no_video" or bundle.voice is None:
+        if error.status != "no_video" or not bundle.voices:
             return ClipPrediction(path, error.status, note=str(error))
     heard: tuple[Heard, ...] = ()
-    if bundle.voice is not None:
-        heard, seconds = _listen(path, bundle.voice)
+    for voice in bundle.voices:
+        spans, seconds = _listen(path, voice, system)
+        heard = heard or spans
         reading.seconds = max(reading.seconds, seconds)
     if refusal is not None:
         if not heard:
@@ -81,10 +95,11 @@ def predict_clip(
         reading.note = f"{path} has no pictures: the voice alone answers."
     prediction = ClipPrediction(path, "no_face", (), tubes, heard)
     if tubes or heard:
+        posterior = bundle.fuse(prediction.faces_posterior, prediction.voice_posterior)
+        if system is not None:
+            posterior = tuple(system.posterior().tolist()) if system.said else ()
         prediction = replace(
-            prediction,
-            status="ok" if tubes else "voice_only",
-            posterior=bundle.fuse(prediction.faces_posterior, prediction.voice_posterior),
+            prediction, status="ok" if tubes else "voice_only", posterior=posterior
         )
     prediction = replace(
         prediction,
@@ -96,7 +111,7 @@ def predict_clip(
     if draw is not None and tubes:
         from emotiw_cli.clips.draw import draw_clip, write_plot
 
-        draw_clip(prediction, draw)
+        draw_clip(prediction, draw, fps=fps)
         write_plot(prediction, draw.with_suffix(".png"))
     return prediction
 
@@ -107,6 +122,7 @@ def predict_clips(
     *,
     work: Path = Path("work"),
     voice: bool = True,
+    fps: float | None = None,
     draw: Path | None = None,
     advance: Advance = lambda seconds: None,
 ) -> Iterator[ClipPrediction]:
@@ -116,6 +132,7 @@ def predict_clips(
     ----------
     paths : as for :func:`emotiw_cli.bundle.predict.predict_paths`.
     bundle, work, voice : as for :func:`emotiw_cli.clips.bundle.load_clip_bundle`.
+    fps : as for :func:`predict_clip`, of every image sequence among the paths.
     draw : folder for annotated copies and plots of the clips with faces.
     advance : as for :func:`predict_clip`.
 
@@ -130,22 +147,38 @@ def predict_clips(
     loaded = load_clip_bundle(bundle, work=work, voice=voice)
     plan: dict[str, Path] = {}
     if draw is not None:
-        from emotiw_cli.bundle.draw import plan_drawings
-
-        plan = plan_drawings([entry for entry in entries if isinstance(entry, str)], draw, [".mp4"])
+        plan = _plan([entry for entry in entries if isinstance(entry, str)], draw)
     for entry in entries:
         if isinstance(entry, str):
-            yield predict_clip(entry, loaded, draw=plan.get(entry), advance=advance)
+            yield predict_clip(entry, loaded, fps=fps, draw=plan.get(entry), advance=advance)
         else:
             yield ClipPrediction(entry.path, entry.status, note=entry.note)
 
 
+def _plan(paths: list[str], draw: Path) -> dict[str, Path]:
+    """Where the annotated copy of each clip goes: never among the pictures of a sequence."""
+    from emotiw_cli.bundle.draw import plan_drawings
+
+    plan = plan_drawings(paths, draw, [".mp4"])
+    sequences = {
+        (path if path.is_dir() else path.parent).resolve()
+        for path in map(Path, paths)
+        if is_sequence(path)
+    }
+    for target in plan.values():
+        if target.parent.resolve() in sequences:
+            raise OutputError(
+                f"{target} would lie among the pictures of a clip; draw into another folder."
+            )
+    return plan
+
+
 def _see(
-    path: str, reading: Reading, bundle: Bundle, advance: Advance
+    path: str, reading: Reading, bundle: Bundle, advance: Advance, fps: float | None
 ) -> tuple[TubePrediction, ...]:
     follower = Follower()
     read: dict[int, list[Step]] = defaultdict(list)
-    for seen in follower.follow(read_frames(Path(path), path, reading)):
+    for seen in follower.follow(read_frames(Path(path), path, reading, fps=fps)):
         if seen.looked:
             for tube, step in read_faces(seen.frame, seen.tubes, bundle):
                 read[tube].append(step)
@@ -158,20 +191,68 @@ def _see(
     )
 
 
-def _listen(path: str, voice: VoiceModel) -> tuple[tuple[Heard, ...], float]:
-    """The spans with a voice, and the length of the sound in seconds."""
+def _show(
+    path: str,
+    reading: Reading,
+    bundle: ClipBundle,
+    system: Reader,
+    advance: Advance,
+    fps: float | None,
+) -> tuple[TubePrediction, ...]:
+    """Show a system the faces as tubes hold them; what the bundle's still one says of those of the
+    looks, too.
+    """
+    shown = look_twice(
+        lambda: read_frames(Path(path), path, reading, fps=fps),
+        lambda: read_frames(Path(path), path, fps=fps),
+        every_frame=bundle.every_frame,
+        advance=advance,
+    )
+    read: dict[int, list[Step]] = defaultdict(list)
+    tubes: dict[int, Tube] = {}
+    for faces in shown:
+        image = faces.frame.image()
+        places = [detection(box, image) for box in faces.boxes]
+        numbers = [tube.number for tube in faces.tubes]
+        sight = Sight(
+            np.stack([crop(image, box) for box in faces.boxes]),
+            functools.partial(align_faces, image, places, bundle.faces),
+            np.array(numbers),
+            faces.last,
+        )
+        system.see(sight)
+        tubes.update(zip(numbers, faces.tubes, strict=True))
+        if faces.looked:
+            for number, place, posterior in zip(
+                numbers, places, sight.posteriors(bundle.faces), strict=True
+            ):
+                read[number].append(_step(faces.frame, place, posterior))
+    return tuple(
+        TubePrediction(number, tuple(tube.frames), tube.smoothed(), tuple(read[number]))
+        for number, tube in sorted(tubes.items())
+    )
+
+
+def _listen(
+    path: str, voice: VoiceModel, system: Reader | None = None
+) -> tuple[tuple[Heard, ...], float]:
+    """The spans with a voice, and the length of the sound in seconds; a system hears them too, as
+    tubes hold the sound.
+    """
     samples = 0
 
     def counted() -> Iterator[np.ndarray]:
         nonlocal samples
         for block in read_sound(Path(path), RATE, block=round(STEP * RATE), name=path):
             samples += len(block)
-            yield block
+            yield block if system is None else as_stored(block).astype(np.float32)
 
-    heard = tuple(
-        Heard(time, tuple(posterior.tolist())) for time, posterior in voice.over_time(counted())
-    )
-    return heard, samples / RATE
+    heard = []
+    for middle, posterior in voice.over_time(counted()):
+        heard.append(Heard(middle, tuple(posterior.tolist())))
+        if system is not None:
+            system.hear(voice, posterior)
+    return tuple(heard), samples / RATE
 
 
 def read_faces(frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle) -> Iterator[tuple[int, Step]]:
@@ -182,8 +263,11 @@ def read_faces(frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle) -> Iterato
     boxes = [detection(tube.boxes[-1], image) for tube in tubes]
     faces = align_faces(image, boxes, bundle)
     for tube, box, posterior in zip(tubes, boxes, bundle.posteriors(faces), strict=True):
-        place = (box.x, box.y, box.width, box.height)
-        yield tube.number, Step(frame.time, *place, tuple(posterior.tolist()))
+        yield tube.number, _step(frame, box, posterior)
+
+
+def _step(frame: Frame, box: Detection, posterior: np.ndarray) -> Step:
+    return Step(frame.time, box.x, box.y, box.width, box.height, tuple(posterior.tolist()))
 
 
 def detection(box: np.ndarray, image: np.ndarray) -> Detection:

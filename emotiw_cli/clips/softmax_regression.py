@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import log_softmax
 
 from emotiw_cli.bundle.fusion import softmax
 
@@ -41,6 +39,9 @@ def fit_softmax(
     ----------
     features : (n, d) float32. labels : (n,) int, 0 to `classes` − 1.
     """
+    from scipy.optimize import minimize  # what is fitted runs without
+    from scipy.special import log_softmax
+
     there = np.unique(labels)
     targets = (labels[:, None] == there).astype(np.float32)
     # Centred, the descent takes a fraction of the steps; the biases make up for it.

@@ -10,8 +10,10 @@ import numpy as np
 
 from emotiw_cli.clips.decode import ClipError, Reading, read_frames, read_sound
 from emotiw_cli.clips.index import ClipRow
+from emotiw_cli.clips.look_twice import look_twice
 from emotiw_cli.clips.predict import detection
-from emotiw_cli.clips.tubes import SIZE, Follower, Tube, crop
+from emotiw_cli.clips.system import as_stored
+from emotiw_cli.clips.tubes import SIZE, crop
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.faces.align import align_face, fit_face
 from emotiw_cli.faces.images import ImageError, load_image
@@ -57,18 +59,20 @@ class TubeMaker:
     detail: int | None
     every_frame: bool = False
 
-    def __call__(self, task: tuple[ClipRow, list[str]]) -> MadeClip:
-        """The tubes of a clip, given its row and the pictures of its face that the set brings.
+    def __call__(self, task: tuple[ClipRow, list[str], float | None]) -> MadeClip:
+        """The tubes of a clip, given its row, the pictures of its face that the set brings, and
+        its frames a second, if it is an image sequence.
 
         Never raises: whatever is wrong with a clip becomes its row's status and note.
         """
-        row, pictures = task
+        row, pictures, fps = task
         path = self.root / row.path
         faces: list[tuple[np.ndarray, np.ndarray, int, float]] = []
         sound = np.empty(0, np.float16)
         reading = Reading()
         try:
-            faces = self._given(pictures, path, row, reading) or self._detected(path, row, reading)
+            faces = self._given(pictures, path, row, reading)
+            faces = faces or self._detected(path, row, reading, fps)
             row = replace(row, status="ok" if faces else "no_face", note=reading.note)
         except ClipError as error:
             row = replace(row, status=error.status, note=str(error))
@@ -77,7 +81,7 @@ class TubeMaker:
             row = replace(row, status="unreadable", note=" ".join(note.split()))
         if row.status in ("ok", "no_face", "no_video"):
             heard = next(read_sound(path, RATE, name=row.path), np.empty(0))
-            sound = heard.clip(-1, 1).astype(np.float16)
+            sound = as_stored(heard)
         width, height = self.size
         row = replace(
             row,
@@ -98,27 +102,20 @@ class TubeMaker:
         )
 
     def _detected(
-        self, path: Path, row: ClipRow, reading: Reading
+        self, path: Path, row: ClipRow, reading: Reading, fps: float | None
     ) -> list[tuple[np.ndarray, np.ndarray, int, float]]:
-        follower = Follower()
-        looked = {
-            seen.frame.number
-            for seen in follower.follow(read_frames(path, row.path, reading))
-            if seen.looked or self.every_frame
-        }
-        # Boxes are smoothed over what comes later, so the frames are read once more.
-        wanted: dict[int, list[tuple[Tube, np.ndarray]]] = {}
-        for tube in follower.certain():
-            for number, box in zip(tube.frames, tube.smoothed(), strict=True):
-                if number in looked:
-                    wanted.setdefault(number, []).append((tube, box))
+        shown = look_twice(
+            lambda: read_frames(path, row.path, reading, fps=fps),
+            lambda: read_frames(path, row.path, fps=fps),
+            every_frame=self.every_frame,
+        )
         made = []
-        for frame in read_frames(path, row.path) if wanted else ():
-            for tube, box in wanted.get(frame.number, ()):
-                image = frame.image()  # made once
+        for faces in shown:
+            image = faces.frame.image()
+            for tube, box in zip(faces.tubes, faces.boxes, strict=True):
                 points = _landmarks().points(image, detection(box, image))
                 face = align_face(image, points, self.size, detail=self.detail)
-                made.append((crop(image, box), face, tube.number, frame.time))
+                made.append((crop(image, box), face, tube.number, faces.frame.time))
         return sorted(made, key=lambda one: one[2:])
 
     def _given(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from emotiw_cli.artefact import Artefact, open_artefact
 from emotiw_cli.clips.index import INDEX, ClipRow, read_index
 from emotiw_cli.clips.make_tubes import CROPS, FACES, KIND, SOUND, TIME, TUBE
@@ -36,6 +38,22 @@ class TubeStore:
         """Widest the faces' own pixels may have been."""
         detail: int | None = self.artefact.manifest["parameters"]["detail"]
         return detail
+
+    @property
+    def set_name(self) -> str:
+        """What the set of clips is called, beside whose subjects others' are other people."""
+        sources = [Path(entry["name"]).stem for entry in self.artefact.manifest["inputs"]]
+        return "".join(sources[:1])
+
+    def sound(self, row: ClipRow) -> np.ndarray:
+        """A clip's sound (m,) float16."""
+        stored = ShardReader(self.artefact.folder, SOUND).dataset(max(row.shard, 0))
+        return np.asarray(stored[row.sound_start : row.sound_start + row.samples])
+
+    def first_crop(self, row: ClipRow) -> np.ndarray:
+        """The first crop of a clip's first tube, (1, 96, 96, 3) uint8; (0, …) if it has none."""
+        stored = ShardReader(self.artefact.folder, CROPS).dataset(max(row.shard, 0))
+        return np.asarray(stored[row.start : row.start + min(row.crops, 1)])
 
     def clip(self, row: ClipRow) -> MadeClip:
         """What is stored of a clip; nothing of one without faces and sound."""

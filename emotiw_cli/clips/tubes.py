@@ -11,15 +11,16 @@ takes a box's width for its height in one place; here boxes are linked by their 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from emotiw_cli.clips.decode import Frame
-from emotiw_cli.faces.detect import CLEAR, SMALLEST_BOX, detect_faces
 from emotiw_cli.faces.detection import Detection
+from emotiw_cli.faces.detectors import Detect
+from emotiw_cli.faces.yunet import detect_yunet
 
 DISTANCE = 0.008
 """Greatest squared distance of linked centres, over the squared diagonal of the picture."""
@@ -36,13 +37,17 @@ WINDOW = 11
 """Boxes averaged for smoothing."""
 SIZE = 96
 """Side of a tube's crops, in pixels."""
-SEARCHED = 640
-"""Frames are reduced to this longest side, in pixels, to look for faces and to track them."""
+CLEAR, TIMES = 0.8, 3
+"""A face detected once counts from this score on; one detected so often, whatever it scores."""
+LOOKED_AT = 1280
+"""Frames are reduced to this longest side, in pixels, to look for faces."""
+TRACKED_IN = 640
+"""Frames are reduced to this longest side, in pixels, to track faces."""
 
 _BINS = 16  # of each of three colours
 _SAMPLES = 32
+_TELLING = 24  # a box less wide, in pixels, has too few of them for its colours to tell of a loss
 _STEP = 1 / 16  # of the box's width: how far a tracked box may shift in a frame
-_FULL_LOOK_SECONDS = 1.0
 
 
 @dataclass
@@ -67,8 +72,8 @@ class Tube:
 
     @property
     def certain(self) -> bool:
-        """Whether it is a face: detected clearly once, or more often than once."""
-        return self.score >= CLEAR or sum(self.found) > 1
+        """Whether it is a face: detected clearly once, or often."""
+        return self.score >= CLEAR or sum(self.found) >= TIMES
 
     def smoothed(self) -> np.ndarray:
         """Its boxes after :func:`smooth`, (n, 4) float64."""
@@ -248,16 +253,18 @@ class Follower:
     Parameters
     ----------
     looks : for faces, a second. Infinite: in every frame.
+    detect : finds faces in a picture.
 
     Attributes
     ----------
     tubes : those so far. Only :attr:`Tube.certain` ones count, and tubes may still grow.
     """
 
-    def __init__(self, looks: float = LOOKS) -> None:
+    def __init__(self, looks: float = LOOKS, detect: Detect = detect_yunet) -> None:
         self.tubes: list[Tube] = []
         self._interval = 1 / looks
-        self._next_look = self._next_full_look = 0.0
+        self._detect = detect
+        self._next_look = 0.0
         self._leads: list[_Lead] = []
 
     def follow(self, frames: Iterator[Frame]) -> Iterator[Seen]:
@@ -279,15 +286,12 @@ class Follower:
         return [tube for tube in self.tubes if tube.certain]
 
     def _look(self, frame: Frame) -> None:
-        picture = frame.image(SEARCHED)
+        picture, searched = frame.image(TRACKED_IN), frame.image(LOOKED_AT)
         self._shift(picture)
-        full = frame.time >= self._next_full_look - 1e-6
-        if full:
-            self._next_full_look = frame.time + _FULL_LOOK_SECONDS
-        faces = detect_faces(picture) if full else detect_faces(picture, upsample=(0,))
-        faces += self._small_faces(picture, faces)
+        faces = self._detect(searched)
         scale = frame.size[0] / picture.shape[1]
-        found = np.array([_outline(face) for face in faces], dtype=np.float64).reshape(-1, 4)
+        zoom = picture.shape[1] / searched.shape[1]
+        found = np.array([_outline(face) for face in faces]).reshape(-1, 4) * zoom
         boxes = np.array([lead.box for lead in self._leads]).reshape(-1, 4)
         pairs = dict(link(boxes, found, float(np.hypot(*picture.shape[:2]))))
         going = []
@@ -315,28 +319,10 @@ class Follower:
             _append(lead, frame, scale, found=True)
         self._leads = going
 
-    def _small_faces(self, picture: np.ndarray, faces: Sequence[Detection]) -> list[Detection]:
-        """Faces that only an enlarged picture shows, looked for where one was a moment ago."""
-        more: list[Detection] = []
-        for lead in self._leads:
-            x, y, width, height = lead.box
-            boxes = [_outline(face) for face in (*faces, *more)]
-            if width >= SMALLEST_BOX or any(overlap(lead.box, box) > 0.5 for box in boxes):
-                continue
-            left, top = max(0, int(x - width)), max(0, int(y - height))
-            part = picture[top : int(y + 2 * height) + 1, left : int(x + 2 * width) + 1]
-            if min(part.shape[:2]) < 2:
-                continue
-            for face in detect_faces(part, upsample=(1,)):
-                inside = np.array([face.x + left, face.y + top, face.width, face.height])
-                if not any(overlap(inside, box) > 0.5 for box in boxes):
-                    more.append(replace(face, x=int(inside[0]), y=int(inside[1]), outline=None))
-        return more
-
     def _track(self, frame: Frame) -> None:
         if not self._leads:
             return
-        picture = frame.image(SEARCHED)
+        picture = frame.image(TRACKED_IN)
         self._shift(picture)
         for lead in self._leads:
             _append(lead, frame, frame.size[0] / picture.shape[1], found=False)
@@ -345,10 +331,10 @@ class Follower:
         going = []
         for lead in self._leads:
             box = track(picture, lead.box, lead.histogram)
-            if box is None:
+            if box is None and lead.box[2] >= _TELLING:
                 lead.tube.end_with_detection()
                 continue
-            lead.box = box
+            lead.box = lead.box if box is None else box
             going.append(lead)
         self._leads = going
 

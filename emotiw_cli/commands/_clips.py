@@ -26,6 +26,7 @@ def predict_clips_verb(
     draw: Path | None,
     bundle: str,
     voice: bool,
+    fps: float | None,
     work: Path,
     terminal: bool,
 ) -> None:
@@ -41,7 +42,7 @@ def predict_clips_verb(
             bar.update(len(done), text=f"{seconds:.0f} s read")
 
         predictions = predict_clips(
-            entries, bundle, work=work, voice=voice, draw=draw, advance=advance
+            entries, bundle, work=work, voice=voice, fps=fps, draw=draw, advance=advance
         )
         for clip in predictions:
             done.append(clip)

@@ -21,6 +21,17 @@ def parse_share(text: str) -> tuple[int, int]:
     return _parse(text, r"(\d+)/(\d+)", "--shard", "1/2")
 
 
+def check_fps(fps: float) -> None:
+    """Refuse frames a second that no image sequence has."""
+    from emotiw_cli.clips.sequence import MOST_FPS
+
+    if not 0 < fps <= MOST_FPS:
+        raise typer.BadParameter(
+            f"give frames a second above 0, at most {MOST_FPS:g}, not {fps:g}",
+            param_hint="--sequence",
+        )
+
+
 def _parse(text: str, pattern: str, option: str, example: str) -> tuple[int, int]:
     match = re.fullmatch(pattern, text)
     if match is None:

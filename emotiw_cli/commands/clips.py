@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def clips_command() -> None:
-    """Follow faces through clips, train modules that read emotion in them, and bundle them.
+    """Follow faces through clips, train modules that read emotion in them, fuse and bundle them.
 
-    `emotiw predict clip.mp4` reads a clip with a clip bundle: a bundle for photos reads the faces,
-    a module that is trained here the voice.
+    `emotiw predict clip.mp4` reads a clip with a clip bundle: a bundle for photos for the faces and
+    a module that is trained here for the voice, or a fused system of modules. `emotiw evaluate`
+    measures bundles and modules on tubes.
     """
 
 
@@ -231,7 +232,7 @@ def listen(
 def apply(
     module: Annotated[
         str,
-        typer.Argument(help="Module of the workspace: mouths, activity, or faces with a machine."),
+        typer.Argument(help="Module of the workspace, of whatever kind, a fused one too."),
     ],
     tubes: Annotated[str, typer.Argument(help="Tubes of the workspace, others than it is from.")],
     name: Annotated[str, typer.Option("--name", help="Name of the module to write.")],
@@ -241,11 +242,13 @@ def apply(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
 ) -> None:
-    """Read the clips of tubes with a module that was trained on other tubes.
+    """Read the clips of tubes with a module that was made of other tubes.
+
+    A fused module reads them with each module it fuses, then fuses as it was fitted. The modules it
+    is made of, and the bundles that read faces and voices, must be there as they were.
 
     WORK/modules/NAME gets the posteriors of all clips, and figures for each labelled split but
-    train. Nothing is trained. Who is in both sets of clips is not asked. `emotiw clips listen` does
-    the same with a voice.
+    train. Nothing is trained. Who is in both sets of clips is not asked; `emotiw evaluate` asks.
     """
     from emotiw_cli.clips.apply_module import apply_module
     from emotiw_cli.commands._console import progress
@@ -284,8 +287,9 @@ def fuse(
 ) -> None:
     """Fuse what modules say of clips, as the 2013 entry did, and measure it.
 
-    WORK/modules/NAME gets the fused posteriors, to be fused again if one likes, and figures for
-    each split but train. A module that said nothing of a clip is zeros to the svm, else uniform.
+    WORK/modules/NAME gets what was fitted, the fused posteriors, to be fused again if one likes,
+    and figures for each split but train. A module that said nothing of a clip is zeros to the svm,
+    else uniform.
     """
     if method == "svm":
         _need("scikit-learn")
@@ -351,19 +355,31 @@ def _show_confusion(split: str, counts: list[list[int]]) -> None:
 
 
 def bundle(
-    voice: Annotated[str, typer.Option("--voice", help="The voice module, of the workspace.")],
-    voice_share: Annotated[
-        float, typer.Option("--voice-share", help="What the voice counts, 0 to 1; faces the rest.")
-    ],
     name: Annotated[str, typer.Option("--name", help="Name of the clip bundle to write.")],
+    fused: Annotated[
+        str | None,
+        typer.Option("--fused", metavar="MODULE", help="A module, of the workspace, mostly fused."),
+    ] = None,
+    voice: Annotated[
+        str | None, typer.Option("--voice", help="Or a voice module, of the workspace.")
+    ] = None,
+    voice_share: Annotated[
+        float | None,
+        typer.Option(
+            "--voice-share", help="With --voice: what it counts, 0 to 1; faces have the rest."
+        ),
+    ] = None,
     faces: Annotated[
-        str, typer.Option("--faces", help="The bundle for photos that reads the faces.")
+        str,
+        typer.Option(
+            "--faces", help="The bundle for photos that reads the faces, if no module names one."
+        ),
     ] = "default",
     version: Annotated[
         str, typer.Option("--version", help="Version the bundle calls itself.")
     ] = "1",
     chosen: Annotated[
-        str, typer.Option("--chosen", help="For the card: on what the share was chosen.")
+        str, typer.Option("--chosen", help="With --voice, for the card: on what its share was.")
     ] = "",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
@@ -371,25 +387,31 @@ def bundle(
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
 ) -> None:
-    """Put a bundle for photos and a voice module together: a clip bundle for `predict`.
+    """Make a clip bundle for `predict`, of a fused module or of a voice beside the faces.
 
-    WORK/bundles/NAME gets the voice module, a model card and the hashes of both, and of the bundle
-    for photos, which is named and not copied. Try shares with benchmarks/voice_share.py.
+    --fused: WORK/bundles/NAME gets the arrays of all modules and what fuses them. `predict` answers
+    of a clip what `clips tubes` and `clips apply` would say of it.
+
+    --voice and --voice-share: it gets the voice module; faces are read by a bundle for photos, and
+    the clip is the mean of both with a weight for each. Try shares with benchmarks/voice_share.py.
+
+    Either way it gets a model card, and the hashes of all files and of the bundles for photos,
+    which are named and not copied.
     """
-    from emotiw_cli.clips.make_bundle import make_clip_bundle
+    from emotiw_cli.clips.make_bundle import make_clip_bundle, make_system_bundle
     from emotiw_cli.commands._console import print_json, table
 
-    made = make_clip_bundle(
-        work,
-        name,
-        voice,
-        voice_share,
-        faces=faces,
-        version=version,
-        chosen=chosen,
-        overwrite=overwrite,
-    )
-    summary = {"bundle": str(made.folder), **made.manifest["parameters"], "voice": voice}
+    made_by: dict[str, Any] = {"faces": faces, "version": version, "overwrite": overwrite}
+    if fused is not None:
+        if voice is not None or voice_share is not None or chosen:
+            raise typer.BadParameter("--fused goes without --voice, --voice-share and --chosen.")
+        made = make_system_bundle(work, name, fused, **made_by)
+    elif voice is None or voice_share is None:
+        raise typer.BadParameter("give --fused, or --voice and --voice-share.")
+    else:
+        made = make_clip_bundle(work, name, voice, voice_share, chosen=chosen, **made_by)
+    summary = {"bundle": str(made.folder), **made.manifest["parameters"]}
+    summary |= {"voice": voice} if voice is not None else {}
     if as_json:
         print_json(summary)
     else:
@@ -401,7 +423,7 @@ def tubes(
         Path,
         typer.Argument(
             help="A folder with a folder per emotion, below train, val, test or not, as AFEW has "
-            "it; or a csv with the columns file, label and perhaps subject and split."
+            "it; or a csv with the columns file, label and perhaps subject, split and fps."
         ),
     ],
     name: Annotated[str, typer.Option("--name", help="Name of the tubes to write.")],
@@ -414,6 +436,14 @@ def tubes(
     every_frame: Annotated[
         bool, typer.Option("--every-frame", help="Keep every frame's face, not six a second.")
     ] = False,
+    sequence: Annotated[
+        float | None,
+        typer.Option(
+            "--sequence",
+            metavar="FPS",
+            help="Take folders of pictures for clips of so many frames a second.",
+        ),
+    ] = None,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Processes; 0: one per processor.")
     ] = 0,
@@ -435,15 +465,21 @@ def tubes(
     pictures of the faces, in folders called like the clips below the same split, those are taken.
     A clip is known by its path, so an id may occur in two splits.
 
+    With --sequence all other folders of pictures are clips, as for `emotiw predict --sequence`. In
+    a csv the file may be such a folder, or a pattern as FFmpeg takes it, clip/%04d.png; the column
+    fps gives its frames a second, --sequence those of rows without.
+
     Killed or interrupted, the same command goes on from there.
     """
     from emotiw_cli.artefact import folder_of
     from emotiw_cli.clips.make_tubes import make_tubes
     from emotiw_cli.clips.source import open_clips
     from emotiw_cli.commands._console import print_json, progress, table
-    from emotiw_cli.commands._stage import parse_size
+    from emotiw_cli.commands._stage import check_fps, parse_size
 
-    opened = open_clips(source)
+    if sequence is not None:
+        check_fps(sequence)
+    opened = open_clips(source, fps=sequence)
     with progress("clips", len(opened.rows), quiet=as_json) as bar:
         made = make_tubes(
             opened,

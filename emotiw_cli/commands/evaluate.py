@@ -1,25 +1,30 @@
-"""``emotiw evaluate``: measure a bundle on a labelled set."""
+"""``emotiw evaluate``: measure a bundle, or a module of clips, on a labelled set."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from emotiw_cli.commands._evaluations import evaluate_clips, evaluation_lines
 from emotiw_cli.commands._group_models import evaluate_groups
 
 
 def evaluate_command(
     bundle: Annotated[
-        str, typer.Argument(help="A bundle: default, a name in the workspace, or its folder.")
+        str,
+        typer.Argument(
+            help="A bundle: default, a name in the workspace, or its folder; or a module of clips."
+        ),
     ],
     data: Annotated[
         str,
         typer.Argument(
             help="Faces in the workspace by name, or a path to a set, aligned first; for a group "
-            "bundle features, as `groups features` wrote them."
+            "bundle features, as `groups features` wrote them; for clips tubes, as `clips tubes` "
+            "did."
         ),
     ],
     split: Annotated[
@@ -65,19 +70,32 @@ def evaluate_command(
 
     Of a group bundle the figures are of the photos with a face, and of all: one without is answered
     by the whole image, or by the mix of the labels the bundle learned from; no report.html.
+
+    A clip bundle or a module reads the faces and the sound of tubes, as `clips apply` does; so does
+    a bundle for photos, by the mean of faces, where DATA are tubes and no faces are called so.
+    predictions.csv has a row per clip, with the status `predict` gives. Figures are of the clips
+    with an answer, and of all, where one of which nothing is said counts as wrong. Clips are known
+    again by their sound and their first face, whatever their files are called.
     """
     from emotiw_cli import processors
     from emotiw_cli.bundle.load import load_bundle
+    from emotiw_cli.clips.evaluate import reads_clips
     from emotiw_cli.commands._console import print_json, progress, table
     from emotiw_cli.evaluation.evaluate import evaluate
+    from emotiw_cli.evaluation.report import OF_FACES
     from emotiw_cli.evaluation.source import find_faces
     from emotiw_cli.evaluation.write import REPORT, write_evaluation
     from emotiw_cli.groups.bundle import names_group_bundle
 
+    evaluate_others: Callable[..., None] | None = None
     if names_group_bundle(bundle, work):
+        evaluate_others = evaluate_groups
+    elif reads_clips(bundle, data, work):
+        evaluate_others = evaluate_clips
+    if evaluate_others is not None:
         if not detect:
-            raise typer.BadParameter("--no-detect is for bundles of faces, not of groups.")
-        evaluate_groups(
+            raise typer.BadParameter("--no-detect is for faces, not for groups or clips.")
+        evaluate_others(
             bundle,
             data,
             work,
@@ -105,30 +123,4 @@ def evaluate_command(
     if as_json:
         print_json({"report": str(folder / REPORT), **evaluation.figures})
     else:
-        table("Evaluated", _lines(evaluation.figures, folder / REPORT))
-
-
-def _lines(figures: Mapping[str, Any], report: Path) -> dict[str, Any]:
-    """The summary as lines of text."""
-    counts, found = figures["counts"], figures["found"]
-    seen = {
-        "trained_on": "of the pictures, or their subjects, were trained on",
-        "chosen_on": "of the pictures were used to stop training and to fit weights",
-    }
-    return {
-        "report": report,
-        "pictures": f"{counts['rows']}, {counts['labelled']} of them labelled",
-        "coverage": f"{figures['coverage']:.4f} ({counts['labelled_found']} with a face)",
-        **{name: _interval(found[name]) for name in found},
-        "accuracy_of_all": _interval(figures["all"]["accuracy"]) + ", no face counts as wrong",
-        "recall": {
-            emotion: line["recall"]["value"] for emotion, line in figures["per_class"].items()
-        },
-        **{name: f"{counts[name]} {text}" for name, text in seen.items() if counts[name]},
-    }
-
-
-def _interval(figure: Mapping[str, float | None]) -> str:
-    if figure["value"] is None or figure["low"] is None:
-        return ""
-    return f"{figure['value']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"
+        table("Evaluated", evaluation_lines(evaluation.figures, folder / REPORT, OF_FACES))

@@ -75,6 +75,14 @@ def predict_command(
             "--voice/--no-voice", help="Listen to clips too, or read them by their faces alone."
         ),
     ] = True,
+    sequence: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FPS",
+            help="Take each folder of pictures, or pattern such as frames/%04d.png, for one clip "
+            "of so many frames a second.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes for many pictures.", show_default="one per core"),
@@ -100,7 +108,9 @@ def predict_command(
     JPEG, PNG, WebP, BMP and TIFF pictures are read. A run that is interrupted leaves the rows so
     far in FILE.partial.
 
-    Clips (MP4, AVI, MKV, WebM and whatever else FFmpeg reads) are answered in calls of their own.
+    Clips (MP4, AVI, MKV, WebM and whatever else FFmpeg reads) are answered in calls of their own,
+    and so is sound alone (WAV, MP3, …) where it is named. Of several sound tracks the first is
+    heard.
     Their columns are path, status, part, tube, time, x, y, width, height, the seven emotions,
     emotion, confidence. There is a row with the part clip for each clip, one with the part tube
     for each face through it, one with the part step for each time its emotion was read, six times
@@ -108,9 +118,16 @@ def predict_command(
     seconds of it. The faces count for most of a clip's answer; where nobody speaks they answer
     alone. Status voice_only says that the voice answered alone, no_face that there was neither,
     no_video that there is sound without pictures or voice. A bundle for photos, named with
-    --bundle, reads a clip's faces alone. --draw writes an MP4 with the clip's sound and a plot of
-    the emotions over time. The real-time factor printed at the end is the time it took to read
-    over the length of the clips.
+    --bundle, reads a clip's faces alone; one of a fused system answers as it was fused, whatever is
+    lacking, and to one that --no-voice keeps from listening a clip is one without sound. --draw
+    writes an MP4 with the clip's sound and a plot of the emotions over time. The real-time factor
+    printed at the end is the time it took to read over the length of the clips.
+
+    A folder of pictures is so many photos. With --sequence 25 it is one clip of 25 frames a second,
+    and so is each folder below it; a pattern as FFmpeg takes it, frames/%04d.png, is a clip too.
+    The last number in a picture's name says when it is shown, so a missing number is a hole.
+    Pictures that cannot be read are left out, those of another size fitted into the first; a
+    sentence tells.
 
     With --group a picture gets one answer, negative, neutral or positive, from a group bundle. The
     columns are path, status, part, face, x, y, width, height, negative, neutral, positive,
@@ -135,6 +152,7 @@ def predict_command(
     from emotiw_cli.bundle.predict import predict_paths
     from emotiw_cli.bundle.result import STANDARD_OUTPUT, csv_file, json_file
     from emotiw_cli.commands._console import opened, progress
+    from emotiw_cli.commands._stage import check_fps
     from emotiw_cli.faces.detectors import DEFAULT_DETECTOR
 
     started = time.perf_counter()
@@ -149,15 +167,19 @@ def predict_command(
     if camera is not None:
         from emotiw_cli.commands._camera import predict_camera_verb
 
-        if paths or json or draw or not detect:
-            raise typer.BadParameter("--camera goes without paths, --json, --draw and --no-detect.")
+        if paths or json or draw or not detect or sequence is not None:
+            raise typer.BadParameter(
+                "--camera goes without paths, --json, --draw, --sequence and --no-detect."
+            )
         predict_camera_verb(camera, csv=csv, bundle=bundle, work=work, terminal=terminal)
         return
     if not paths:
         raise typer.BadParameter("name pictures or clips, or a camera with --camera 0.")
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
-    entries = list(find_pictures(paths, sys.stdin))
-    if _are_clips(entries):
+    if sequence is not None:
+        check_fps(sequence)
+    entries = list(find_pictures(paths, sys.stdin, sequences=sequence is not None))
+    if sequence is not None or _are_clips(entries):
         from emotiw_cli.commands._clips import predict_clips_verb
 
         if not detect:
@@ -176,6 +198,7 @@ def predict_command(
                 draw=draw,
                 bundle=bundle,
                 voice=voice,
+                fps=sequence,
                 work=work,
                 terminal=terminal,
             )
@@ -233,10 +256,10 @@ def predict_command(
 
 
 def _are_clips(entries: Sequence[str | FacePrediction]) -> bool:
-    """Whether the inputs are clips; both kinds in one call are wrong usage."""
-    from emotiw_cli.clips.names import is_clip
+    """Whether the inputs are clips or sound; photos with them in one call are wrong usage."""
+    from emotiw_cli.clips.names import is_clip, is_sound
 
-    kinds = {is_clip(entry) for entry in entries if isinstance(entry, str)}
+    kinds = {is_clip(entry) or is_sound(entry) for entry in entries if isinstance(entry, str)}
     if len(kinds) > 1:
         raise typer.BadParameter("photos and clips have rows of other kinds; call once for each.")
     return kinds == {True}
@@ -269,15 +292,15 @@ def _stopping(
 
 
 def _check_outputs(csv: str | None, json: str | None) -> None:
-    from emotiw_cli.clips.names import is_clip
+    from emotiw_cli.clips.names import is_clip, is_sound
     from emotiw_cli.faces.images import is_picture
 
     if csv is not None and csv == json:
         raise typer.BadParameter("--csv and --json cannot both write to the same place.")
     for file in (csv, json):
-        if file is not None and (is_picture(file) or is_clip(file)):
+        if file is not None and (is_picture(file) or is_clip(file) or is_sound(file)):
             raise typer.BadParameter(
-                f"{file} is named as a picture or a clip; it would be overwritten."
+                f"{file} is named as a picture, a clip or sound; it would be overwritten."
             )
 
 

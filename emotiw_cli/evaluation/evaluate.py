@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from emotiw_cli.artefact import Artefact
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.seen import Seen
@@ -19,6 +20,9 @@ from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.evaluation.exposure import Exposure, find_exposure
 from emotiw_cli.evaluation.figures import all_figures, label_number
 from emotiw_cli.faces.align import fit_face
+
+if TYPE_CHECKING:
+    from emotiw_cli.clips.index import ClipRow
 
 _BATCH = 256
 _NAMED = 5
@@ -80,7 +84,7 @@ def evaluate(
     rows = [row for row in faces.rows if split is None or row.split == split]
     labels = np.array([label_number(row) for row in rows], dtype=np.int64)
     if not (labels >= 0).any():
-        raise InputError(_nothing_labelled(faces, split))
+        raise InputError(nothing_labelled(faces.artefact, faces.rows, split))
     _check_shape(bundle, faces)
     exposure = find_exposure(rows, Seen.read(bundle.folder / SEEN), faces.set_name)
     if exposure.trained and not allow_seen:
@@ -102,15 +106,16 @@ def evaluate(
     return Evaluation(rows, labels, members, posteriors, exposure, figures)
 
 
-def _nothing_labelled(faces: Faces, split: str | None) -> str:
-    splits = Counter(row.split for row in faces.rows if label_number(row) >= 0)
+def nothing_labelled(data: Artefact, rows: Iterable[FaceRow | ClipRow], split: str | None) -> str:
+    """What is wrong with `data` if none of its rows of the split has an emotion as label."""
+    splits = Counter(row.split for row in rows if row.label in EMOTIONS)
     if not splits:
         return (
-            f"{faces.artefact.folder} has no face labelled with one of the seven emotions; "
-            "use `emotiw predict` for pictures without labels."
+            f"{data.folder} has nothing labelled with one of the seven emotions; use "
+            "`emotiw predict` for what has no labels."
         )
     there = ", ".join(f"{name or 'none'} ({count})" for name, count in sorted(splits.items()))
-    return f"{faces.artefact.folder} has no labelled row of split {split!r}; there are: {there}."
+    return f"{data.folder} has no labelled row of split {split!r}; there are: {there}."
 
 
 def _check_shape(bundle: Bundle, faces: Faces) -> None:

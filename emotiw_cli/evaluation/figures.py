@@ -38,6 +38,8 @@ def all_figures(
     posteriors: np.ndarray,
     exposure: Exposure,
     seed: int = 0,
+    *,
+    missing: str = "no_face",
 ) -> dict[str, Any]:
     """The figures of metrics.json.
 
@@ -51,6 +53,7 @@ def all_figures(
     posteriors : (n, 7) float64 of the ensemble.
     exposure : what the bundle knows of the rows.
     seed : of the bootstrap.
+    missing : what the confusion's last column is called.
     """
     groups = group_numbers([row.group for row in rows], [row.pixels for row in rows])
     votes = np.array([_votes(row) for row in rows])
@@ -90,7 +93,7 @@ def all_figures(
         },
         "confusion": {
             "rows": list(EMOTIONS),
-            "columns": [*EMOTIONS, "no_face"],
+            "columns": [*EMOTIONS, missing],
             "counts": confusion.astype(int).tolist(),
         },
         "reliability": _reliability(total),

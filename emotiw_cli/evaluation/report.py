@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,38 @@ class Thumbnail:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Words:
+    """How the report of a kind of set is worded.
+
+    Attributes
+    ----------
+    thing, things : what is measured on. counted : what figures are counted over.
+    found, is_found : with an answer, and how that came. missing, lacks : without.
+    system, part : what was measured, and what it is made of.
+    """
+
+    thing: str
+    things: str
+    counted: str
+    found: str
+    is_found: str
+    missing: str
+    lacks: str
+    system: str
+    part: str
+
+
+OF_FACES = Words(
+    *("picture", "pictures", "faces", "with a face", "in which a face was found", "no face"),
+    *("in which no face was found", "ensemble", "member"),
+)
+OF_CLIPS = Words(
+    *("clip", "clips", "clips", "with an answer", "of which something was said", "no answer"),
+    *("of which nothing was said", "system", "module"),
+)
+
+
 def render_report(evaluation: Evaluation, spec: BundleSpec, faces: Faces) -> str:
     """The report as HTML: figures, charts and faces, without links to anything outside.
 
@@ -42,6 +74,51 @@ def render_report(evaluation: Evaluation, spec: BundleSpec, faces: Faces) -> str
     spec : of the bundle that was measured.
     faces : the set it was measured on, for the pictures.
     """
+    weights = spec.weights.values
+    return _rendered(
+        evaluation,
+        OF_FACES,
+        name=spec.name,
+        version=spec.version,
+        licence=spec.licence,
+        parts=[
+            (member.name, f"{member.preprocessing.representation}, {member.net}")
+            for member in spec.members
+        ],
+        how=f"all with the bundle's prior (strength {spec.prior.strength:.2f}) and temperature "
+        f"({spec.temperature:.3f})",
+        kind=spec.weights.kind,
+        weights=weights.tolist(),
+        largest=float(weights.max()),
+        size=faces.size,
+        gallery=_gallery(evaluation, faces),
+    )
+
+
+def render_clip_report(
+    evaluation: Evaluation, name: str, version: str, licence: str, parts: Sequence[str]
+) -> str:
+    """The report of what reads clips, as HTML; it shows no faces.
+
+    Parameters
+    ----------
+    name, version, licence : of what was measured. parts : its modules.
+    """
+    return _rendered(
+        evaluation,
+        OF_CLIPS,
+        name=name,
+        version=version,
+        licence=licence,
+        parts=[(part, "") for part in parts],
+        how="even odds where a module says nothing",
+        kind="",
+        size=None,
+        gallery=[],
+    )
+
+
+def _rendered(evaluation: Evaluation, words: Words, **told: Any) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("emotiw_cli.evaluation"),
         autoescape=True,
@@ -52,17 +129,13 @@ def render_report(evaluation: Evaluation, spec: BundleSpec, faces: Faces) -> str
     environment.filters["percent"] = _percent
     environment.filters["number"] = _number
     environment.filters["signed"] = lambda figure, digits: f"{figure:+.{digits}f}".replace("-", "−")
-    weights = spec.weights.values
     return environment.get_template("report.html.j2").render(
         figures=evaluation.figures,
-        spec=spec,
-        size=faces.size,
+        words=words,
         emotions=EMOTIONS,
-        weights=weights.tolist(),
-        largest=float(weights.max()),
         confusion=_confusion(evaluation.figures["confusion"]["counts"]),
-        gallery=_gallery(evaluation, faces),
-        version=__version__,
+        emotiw=__version__,
+        **told,
     )
 
 

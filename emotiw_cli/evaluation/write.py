@@ -12,10 +12,10 @@ import numpy as np
 from emotiw_cli.artefact import (
     MANIFEST,
     Artefact,
+    bundle_reference,
     exclusive,
     landing_file,
     reference,
-    sha256,
     write_json,
     write_manifest,
 )
@@ -54,7 +54,7 @@ def write_evaluation(
         folder,
         evaluation.figures,
         (COLUMNS, *prediction_rows(evaluation)),
-        bundle=bundle.folder / SPEC,
+        system=bundle_reference(bundle.folder / SPEC),
         data=faces.artefact,
         metrics=evaluation.figures["found"],
         parameters=parameters,
@@ -67,7 +67,7 @@ def land_evaluation(
     figures: Mapping[str, Any],
     predictions: Iterable[Iterable[Any]],
     *,
-    bundle: Path,
+    system: Mapping[str, str],
     data: Artefact,
     metrics: Mapping[str, Any],
     parameters: Mapping[str, Any],
@@ -79,7 +79,7 @@ def land_evaluation(
     ----------
     figures : for ``metrics.json``, with ``counts``. metrics : those of them for the manifest.
     predictions : the lines of ``predictions.csv``.
-    bundle : the specification of what was measured. data : what it was measured on.
+    system : reference to what was measured, a bundle or a module. data : what it was measured on.
     parameters : the options it was made with. report : ``report.html``, if there is one.
 
     Raises
@@ -98,12 +98,11 @@ def land_evaluation(
             with landing_file(folder / REPORT, "w") as file:
                 file.write(report)
             outputs.append(REPORT)
-        made_by = {"kind": "file", "name": f"{bundle.parent.name}/{bundle.name}"}
         return write_manifest(
             folder,
             "evaluations",
             parameters=parameters,
-            inputs=[{**made_by, "digest": sha256(bundle)}, reference(data)],
+            inputs=[system, reference(data)],
             outputs=outputs,
             counts=figures["counts"],
             metrics=metrics,

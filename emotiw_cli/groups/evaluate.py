@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from emotiw_cli.artefact import Artefact, check_fresh
+from emotiw_cli.artefact import Artefact, bundle_reference, check_fresh
 from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
@@ -144,7 +144,7 @@ def write_group_evaluation(
         folder,
         evaluation.figures,
         (COLUMNS, *_prediction_rows(evaluation)),
-        bundle=bundle.folder / SPEC,
+        system=bundle_reference(bundle.folder / SPEC),
         data=features.artefact,
         metrics=evaluation.figures["all"],
         parameters=parameters,

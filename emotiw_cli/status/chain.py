@@ -25,8 +25,8 @@ HALF_WRITTEN = "half-written"
 DAMAGED = "damaged"
 WRITING = "being written"
 CHANGED = "changed"
-_BUNDLE_FILES = ("bundle.json", "groups.json")
-"""The specifications of bundles of faces and of groups; what reads one records its digest."""
+_BUNDLE_FILES = ("bundle.json", "groups.json", "clips.json")
+"""The specifications of bundles of faces, groups and clips; what reads one records its digest."""
 
 
 @dataclass(frozen=True)

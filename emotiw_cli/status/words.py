@@ -29,12 +29,15 @@ def headline(node: Node) -> str:
         parts = [text for text in known if text]
     elif node.kind == "tubes":
         parts = [f"{counts[what]:,} {what}" for what in ("clips", "tubes") if what in counts]
+    elif node.kind == "modules":
+        parts = _module(node)
     elif node.kind == "groups" and "faces" in counts:
         parts = [f"{counts['faces']:,} faces in {counts.get('inputs', 0):,} pictures"]
     elif node.kind == "features" and "images" in counts:
         parts = [f"{counts['images']:,} pictures", f"by {parameters.get('backbone')}"]
     elif node.kind == "bundles":
         parts = [f"{counts['members']} members"] if "members" in counts else []
+        parts += [f"of clips, {parameters['fused']}"] if "fused" in parameters else []
     return ", ".join(part for part in (*parts, _accuracy(node)) if part)
 
 
@@ -75,6 +78,20 @@ def _accuracy(node: Node) -> str:
     return f"accuracy {found:.4f}{how}" if isinstance(found, int | float) else ""
 
 
+def _module(node: Node) -> list[str]:
+    """What a module of clips is, and how good on each split it was measured on."""
+    parameters, counts = (node.manifest.get(part, {}) for part in ("parameters", "counts"))
+    parts = [str(parameters["module"])] if "module" in parameters else []
+    if "method" in parameters:
+        parts[-1:] = [f"{', '.join(parameters.get('modules', ()))} fused by {parameters['method']}"]
+    if "applied" in parameters:
+        parts.append(f"by {parameters['applied']}")
+    parts += [f"{counts['clips']:,} clips"] if "clips" in counts else []
+    for split, figures in node.manifest.get("metrics", {}).items():
+        parts.append(f"accuracy {figures['accuracy']['value']:.4f} on {split}")
+    return parts
+
+
 def size_text(size: int) -> str:
     """Bytes as people read them: ``1.2 GB``."""
     number, unit = float(size), "B"
@@ -107,12 +124,30 @@ def next_step(nodes: Mapping[str, Node]) -> str:
             "Begin with `emotiw align PHOTOS --name NAME`; `emotiw predict photo.jpg` needs no "
             "workspace."
         )
+    if kinds <= {"tubes", "modules", "voices"}:
+        return _next_of_clips(nodes, kinds)
     if "models" not in kinds and "bundles" not in kinds:
         return "Train next: `emotiw finetune FACES --name MODEL`."
     tasks = {node.manifest.get("parameters", {}).get("task") for node in nodes.values()}
     if "bundles" not in kinds and "emotion" in tasks:
         return "Make a bundle next: `emotiw ensemble --members MODEL,… --name BUNDLE`."
     return ""
+
+
+def _next_of_clips(nodes: Mapping[str, Node], kinds: set[str]) -> str:
+    """The same where there are clips alone."""
+    if "tubes" not in kinds:
+        return "Bundle next: `emotiw clips bundle --voice VOICE --voice-share 0.2 --name BUNDLE`."
+    if "modules" not in kinds:
+        return "Train next: `emotiw clips train faces TUBES --name MODULE`."
+    fused = [
+        node.name
+        for node in nodes.values()
+        if "method" in node.manifest.get("parameters", {})  # applied ones have none
+    ]
+    if not fused:
+        return "Fuse next: `emotiw clips fuse --modules MODULE,… --name FUSED`."
+    return f"Make a bundle next: `emotiw clips bundle --fused {fused[0]} --name BUNDLE`."
 
 
 def _command(node: Node) -> str:

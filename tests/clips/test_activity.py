@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from emotiw_cli.clips.activity import VALUES, Activity, Movements, blocks, normalise
+from emotiw_cli.clips.activity import VALUES, Activity, Movements, WordCounter, blocks, normalise
 from emotiw_cli.clips.svm import fit_svm
 from emotiw_cli.errors import ArtefactError
 
@@ -71,6 +71,23 @@ def test_a_block_votes_for_its_nearest_word_with_its_weight() -> None:
     expected = np.array([weight[h < 0.75].sum(), weight[h >= 0.75].sum()]) / weight.sum()
     assert 0 < expected[1] < 1
     assert movements().histogram(crops, np.ones(11, np.int16)) == pytest.approx(expected, abs=1e-5)
+
+
+def test_words_do_not_hang_on_the_order_in_which_tubes_come() -> None:
+    crops = greys(37)
+    tube = np.repeat([1, 2, 3], [11, 4, 22]).astype(np.int16)
+    whole = movements().histogram(crops, tube)
+    parts = [len(blocks(crops[tube == number], tube[tube == number])) for number in (1, 2, 3)]
+    assert parts == [36, 36, 72]
+    counter = WordCounter(movements())
+    for step in range(22):
+        for number in (3, 1, 2):
+            own = crops[tube == number]
+            if step < len(own):
+                counter.add(own[step], number)
+            if step == len(own) - 1:
+                counter.end(number)
+    assert (counter.histogram() == whole).all()
 
 
 def test_where_nothing_moves_nothing_is_said() -> None:

@@ -87,6 +87,13 @@ def test_of_two_modules_the_weighted_mean_and_of_one_itself(tiny_bundle: Path, w
     assert both.fuse(faces, ()) == faces
     assert both.fuse((), voice) == voice
     assert both.fuse((), ()) == ()
+    nothing = (float("nan"),) * 7
+    many = np.array([[faces, nothing, nothing], [voice, voice, nothing]])
+    fused = both.module.fusion.posteriors(many)  # type: ignore[attr-defined]
+    assert fused[0] == pytest.approx((0.75, 0.25, 0, 0, 0, 0, 0))
+    assert fused[1].tolist() == list(voice)
+    assert np.isnan(fused[2]).all()
+    assert len(load_clip_bundle(tiny_bundle).module.bundles) == 1
     assert load_clip_bundle(tiny_bundle).voice is None
     assert load_clip_bundle("both", work=work, voice=False).voice is None
 

@@ -111,6 +111,7 @@ def test_a_module_that_was_killed_is_finished_by_the_same_command(
         "manifest.json",
         "model.npz",
         "posteriors.npz",
+        "seen.npz",
     ]
 
 

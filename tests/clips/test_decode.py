@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,26 @@ def test_a_turned_clip_is_read_upright(tmp_path: Path, rotation: int) -> None:
         assert picture[28:, 36:].mean() < 25
         assert frame.image(32).shape == (24, 32, 3)
         assert frame.image(32)[:10, :14].mean() > 230
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, rotation: int) -> None:
+    """As those of DVDs: a face in them is otherwise too narrow."""
+    frames = [np.full((48, 64, 3), 255, np.uint8)] * 2
+    path = write_clip(tmp_path / "a.mkv", frames, aspect=Fraction(3, 2), rotation=rotation)
+    size = (48, 96) if rotation else (96, 48)
+    info = probe(path)
+    assert (info.width, info.height) == size
+    for frame in read_frames(path):
+        assert frame.size == size
+        assert frame.image().shape == (*size[::-1], 3)
+        assert frame.image(48).shape == (*[side // 2 for side in size[::-1]], 3)
+        assert frame.image(90).min() > 240
+
+
+def test_pixels_of_an_absurd_shape_are_taken_for_square(tmp_path: Path) -> None:
+    (frame,) = read_frames(write_clip(tmp_path / "a.mkv", grey(1), aspect=Fraction(50)))
+    assert frame.size == (64, 48)
 
 
 def test_a_frame_is_reduced_but_never_enlarged(tmp_path: Path) -> None:
@@ -166,6 +187,28 @@ def test_a_clip_cut_behind_its_index_gives_what_there_is(tmp_path: Path) -> None
     assert 10 < count == reading.frames < 30
     assert f"{path} is cut short" in reading.note
     assert "of 4.0 s" in reading.note
+
+
+def test_a_clip_whose_header_counts_more_frames_is_cut_short(tmp_path: Path) -> None:
+    """As an AVI's does; its length is reckoned from what is there."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), dtype=np.uint8)
+    path = write_clip(tmp_path / "a.avi", noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    reading = Reading()
+    count = sum(1 for _ in read_frames(path, reading=reading))
+    assert f"{path} is cut short: {count} of 40 frames can be decoded" in reading.note
+
+
+def test_frames_that_are_spoiled_are_told(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), dtype=np.uint8)
+    path = write_clip(tmp_path / "a.avi", noise)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 2000] = bytes(2000)
+    path.write_bytes(content)
+    reading = Reading()
+    assert sum(1 for _ in read_frames(path, reading=reading)) > 35
+    assert "is damaged (" in reading.note
 
 
 def test_names_that_ffmpeg_would_take_for_a_protocol(tmp_path: Path) -> None:

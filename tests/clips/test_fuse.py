@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.bundle.fusion import softmax
-from emotiw_cli.clips.fuse import METHODS, Method, cross_validated, fit_fusion, side_by_side
+from emotiw_cli.clips.fuse import cross_validated, fit_fusion
+from emotiw_cli.clips.fusion import METHODS, Fusion, Method, side_by_side
 from emotiw_cli.clips.mlp import Mlp, MlpPlan, _gradients, fit_mlp
 from emotiw_cli.errors import ArtefactError
 
@@ -38,7 +42,7 @@ def test_side_by_side() -> None:
 def test_the_mean() -> None:
     posteriors = np.zeros((2, 1, 7))
     posteriors[0, 0, 1] = posteriors[1, 0, 2] = 1
-    fused = fit_fusion("mean", posteriors, np.array([1]))(posteriors)
+    fused = fit_fusion("mean", posteriors, np.array([1])).posteriors(posteriors)
     assert fused[0].tolist() == [0, 0.5, 0.5, 0, 0, 0, 0]
 
 
@@ -48,22 +52,40 @@ def test_every_method_fuses_and_stands_a_module_that_failed(method: Method) -> N
     posteriors, labels = modules()
     fused = fit_fusion(method, posteriors, labels, draws=DRAWS, c=2.0, gamma=1.0)
     other, truth = modules(seed=1)
-    found = fused(other)
+    found = fused.posteriors(other)
     assert found.sum(axis=1) == pytest.approx(np.ones(len(truth)))
     best_alone = max((module.argmax(1) == truth).mean() for module in other)
     assert (found.argmax(1) == truth).mean() > best_alone
     other[0, 0] = np.nan
-    failed = fused(other)
+    failed = fused.posteriors(other)
     assert np.isfinite(failed).all()
     assert failed[0].sum() == pytest.approx(1)
     assert failed[1:] == pytest.approx(found[1:])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_was_fitted_is_arrays_and_comes_back(method: Method, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    posteriors, labels = modules()
+    fused = fit_fusion(method, posteriors, labels, draws=DRAWS, c=2.0, gamma=1.0)
+    np.savez(tmp_path / "a.npz", allow_pickle=False, **fused.arrays())
+    arrays = read_arrays(tmp_path / "a.npz")
+    other, _ = modules(seed=1)
+    other[0, 0] = np.nan
+    back = Fusion.from_arrays(arrays, 2, "a")
+    assert (back.posteriors(other) == fused.posteriors(other)).all()
+    for changed in (arrays | {"method": np.asarray("luck")}, {"method": arrays["method"]}):
+        with pytest.raises(ArtefactError, match=r"a (does not hold|is not)"):
+            Fusion.from_arrays(changed, 2, "a")
+    with pytest.raises(ArtefactError, match="does not fuse 3 modules"):
+        Fusion.from_arrays(arrays, 3, "a")
 
 
 def test_the_cross_validated_figure_comes_from_the_other_folds() -> None:
     """Modules that know nothing: what is fitted to luck does not last."""
     rng = np.random.default_rng(0)
     posteriors, labels = rng.dirichlet(np.ones(7), (3, 70)), rng.integers(0, 7, 70)
-    own = fit_fusion("random-search", posteriors, labels, draws=4000)(posteriors)
+    own = fit_fusion("random-search", posteriors, labels, draws=4000).posteriors(posteriors)
     held = cross_validated("random-search", posteriors, labels, draws=4000)
     assert (own.argmax(1) == labels).mean() > (held.argmax(1) == labels).mean() + 0.05
     assert held.sum(axis=1) == pytest.approx(np.ones(70))

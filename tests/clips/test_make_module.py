@@ -12,9 +12,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from emotiw_cli.app import app
-from emotiw_cli.artefact import write_manifest
+from emotiw_cli.artefact import bundle_reference, reference, write_manifest
+from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.bundle.load import load_bundle
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips import make_module, module_maker
+from emotiw_cli.clips.bundle import DEFAULT_NAME
+from emotiw_cli.clips.fusion import Fusion
 from emotiw_cli.clips.index import INDEX, ClipRow, write_index
 from emotiw_cli.clips.make_tubes import CROPS, FACES, SOUND, TIME, TUBE
 from emotiw_cli.clips.modules import OUTPUTS, Outputs, folds_of, open_module
@@ -97,6 +102,7 @@ def test_the_mean_is_that_of_a_clips_faces(work: Path, bundle: Path) -> None:
     assert np.isnan(outputs.posteriors[22:]).all()
     assert outputs.labels[:2].tolist() == [EMOTIONS.index("happy"), EMOTIONS.index("sad")]
     assert artefact.manifest["licences"] == ["clips: for tests"]
+    assert artefact.manifest["inputs"][1] == bundle_reference(bundle / "bundle.json")
     assert json.loads(run("train", "faces", "set", "--name", "mean", *words).stdout) == told
     other = run("train", "faces", "set", "--name", "mean", "--work", work, "--bundle", bundle)
     assert other.exit_code == 4
@@ -152,6 +158,8 @@ def test_a_voice_is_heard_where_there_is_one(work: Path, monkeypatch: pytest.Mon
     _, outputs = open_module(work, "voice")
     assert np.isfinite(outputs.posteriors).all(axis=1).tolist() == [True, True, False, False] * 6
     assert (outputs.posteriors[0] == np.eye(7)[3]).all()
+    names = [one["name"] for one in open_module(work, "voice")[0].manifest["inputs"]]
+    assert names == ["set", f"{DEFAULT_NAME}/clips.json"]
     assert run("listen", "set", "--name", "w", "--voice", "none", "--work", work).exit_code == 4
 
 
@@ -173,6 +181,8 @@ def say(work: Path, name: str, sure: np.ndarray, digest: str = "d") -> None:
     folder = work / "modules" / name
     folder.mkdir(parents=True)
     Outputs.of(rows, posteriors).write(folder / OUTPUTS)
+    nothing = np.zeros(0, np.uint64)
+    Seen(nothing, frozenset(), nothing).write(folder / SEEN)
     inputs = [{"kind": "tubes", "name": "set", "digest": digest}]
     write_manifest(folder, "modules", parameters={}, inputs=inputs, outputs=[OUTPUTS])
 
@@ -192,6 +202,13 @@ def test_modules_that_know_other_clips_are_right_together(tmp_path: Path, method
     assert figures["accuracy"]["value"] == pytest.approx(1)
     _, outputs = open_module(tmp_path, "both")
     assert outputs.posteriors.sum(axis=1) == pytest.approx(np.ones(60))
+    artefact = open_module(tmp_path, "both")[0]
+    members = [open_module(tmp_path, name)[0] for name in ("a", "b")]
+    assert artefact.manifest["inputs"][:2] == [reference(member) for member in members]
+    fusion = Fusion.from_arrays(read_arrays(artefact.folder / module_maker.MODEL), 2, "both")
+    given = np.stack([open_module(tmp_path, name)[1].posteriors for name in ("a", "b")])
+    held = outputs.splits != "train"
+    assert (fusion.posteriors(given)[held] == outputs.posteriors[held]).all()
     again = run("fuse", "--modules", "a,both", "--name", "more", *words)
     assert again.exit_code == 0, again.stderr
     for modules in ("a", "a,c"):

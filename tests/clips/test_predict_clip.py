@@ -179,6 +179,20 @@ def test_bad_clips_are_rows_with_a_status(
         assert len(sentences) == (0 if name.startswith(("ok", "no_face")) else 1)
 
 
+def test_sound_that_is_named_is_a_clip_without_pictures(tmp_path: Path) -> None:
+    write_clip(tmp_path / "a.wav", sounds=[(tone(1, 16000), 16000)])
+    write_clip(tmp_path / "b.wav", sounds=[(np.zeros(16000), 16000)])
+    named = [str(tmp_path / name) for name in ("a.wav", "b.wav")]
+    result = CliRunner().invoke(app, ["predict", *named])
+    assert result.exit_code == 0, result.stderr
+    clips = [row["status"] for row in rows_of(result.stdout) if row["part"] == "clip"]
+    assert clips == ["voice_only", "no_video"]  # a tone passes for a voice
+    result = CliRunner().invoke(app, ["predict", str(tmp_path)])
+    assert "holds no pictures" in result.stderr
+    taken = ["predict", str(tmp_path / "a.wav"), "--csv", str(tmp_path / "a.wav")]
+    assert CliRunner().invoke(app, taken).exit_code == 2
+
+
 def test_a_clip_cut_short_is_read_as_far_as_it_goes(
     tmp_path: Path, face: FaceOnGround, bundle: ClipBundle
 ) -> None:

@@ -22,6 +22,7 @@ from emotiw_cli.clips.tubes import (
     smooth,
     track,
 )
+from emotiw_cli.faces.detection import Detection
 
 
 def boxes(*rows: tuple[float, float, float, float]) -> np.ndarray:
@@ -165,6 +166,51 @@ def test_a_face_for_one_frame_is_a_tube_of_one(tmp_path: Path, face: FaceOnGroun
     follower, _ = follow(write_clip(tmp_path / "a.mp4", frames))
     (tube,) = follower.certain()
     assert tube.frames == [0]
+
+
+def test_a_turned_face_is_followed(tmp_path: Path, face: FaceOnGround) -> None:
+    frames = [face.at((60, 20), turn=45)] * 12
+    follower, _ = follow(write_clip(tmp_path / "a.mp4", frames))
+    (tube,) = follower.certain()
+    assert len(tube.frames) == 12
+    assert sum(tube.found) > 5
+
+
+def test_small_faces_in_a_large_frame_stay_one_tube_each(tmp_path: Path, photo: Path) -> None:
+    """Of some ten pixels where they are tracked, too few for their colours to tell of a loss."""
+    face = FaceOnGround(photo, 72)
+    size = (1920, 1080)
+    frames = [face.at((200 + number, 300), (1500, 700), size=size) for number in range(20)]
+    follower, looked = follow(write_clip(tmp_path / "a.mp4", frames, rate=20))
+    assert not all(looked)
+    first, second = follower.certain()
+    assert (first.frames, second.frames) == (list(range(20)), list(range(20)))
+
+
+def test_a_face_counts_if_it_is_clear_once_or_seen_often() -> None:
+    def tube(score: float, *found: bool) -> Tube:
+        return Tube(1, found=list(found), score=score)
+
+    assert tube(0.8, True).certain
+    assert not tube(0.79, True, True, False).certain
+    assert tube(0.71, True, False, True, True).certain
+
+
+def test_what_looks_for_faces_is_asked_at_each_look(tmp_path: Path, face: FaceOnGround) -> None:
+    """In a picture of at most 1280 pixels; its boxes are those of the frame."""
+    sizes = []
+
+    def detect(image: np.ndarray) -> list[Detection]:
+        sizes.append(image.shape[:2])
+        return [Detection(100, 50, 80, 80, 0.9, "hand")]
+
+    path = write_clip(tmp_path / "a.mp4", [face.at(size=(1920, 1080))] * 3, rate=6)
+    follower = Follower(detect=detect)
+    for _ in follower.follow(read_frames(path)):
+        pass
+    assert sizes == [(720, 1280)] * 3
+    (tube,) = follower.tubes
+    assert np.array(tube.boxes) == pytest.approx(np.tile([150, 75, 120, 120], (3, 1)))
 
 
 def test_a_cut_ends_a_tube_and_begins_another(tmp_path: Path, face: FaceOnGround) -> None:

@@ -70,6 +70,29 @@ def test_a_file_is_no_workspace(tmp_path: Path) -> None:
         read_chain(tmp_path / "file")
 
 
+def test_clips_alone_have_a_chain_of_their_own(tmp_path: Path) -> None:
+    voice = make(tmp_path, "voices/v")
+    assert "--voice VOICE" in next_step(read_chain(tmp_path))
+    tubes = make(tmp_path, "tubes/t")
+    assert "clips train faces" in next_step(read_chain(tmp_path))
+    figures = {"validation": {"accuracy": {"value": 0.5, "low": 0.4, "high": 0.6}}}
+    counts = {"clips": 1200}
+    one = make(
+        tmp_path, "modules/a", tubes, voice, parameters={"module": "voice"}, counts=counts,
+        metrics=figures,
+    )  # fmt: skip
+    node = read_chain(tmp_path)["modules/a"]
+    assert headline(node) == "voice, 1,200 clips, accuracy 0.5000 on validation"
+    assert "clips fuse" in next_step(read_chain(tmp_path))
+    plan = {"module": "fused", "method": "svm", "modules": ["a", "b"]}
+    make(tmp_path, "modules/f", one, parameters=plan)
+    assert headline(read_chain(tmp_path)["modules/f"]) == "a, b fused by svm"
+    assert "clips bundle --fused f" in next_step(read_chain(tmp_path))
+    make(tmp_path, "modules/g", one, parameters={"module": "fused", "applied": "f"})
+    assert headline(read_chain(tmp_path)["modules/g"]) == "fused, by f"
+    assert "clips bundle --fused f" in next_step(read_chain(tmp_path))
+
+
 def test_what_was_made_from_a_changed_input_is_stale_all_the_way_down(work: Path) -> None:
     make(work, "faces/a", content="other")
     nodes = read_chain(work)

@@ -20,6 +20,10 @@ from emotiw_cli.artefact import (
     open_artefact,
     write_manifest,
 )
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.bundle.seen import Seen, digest_numbers
+from emotiw_cli.clips.digest import digest_of
+from emotiw_cli.clips.system import as_stored
 from emotiw_cli.clips.voice.elsewhere import copies_elsewhere
 from emotiw_cli.clips.voice.features import COUNT, features
 from emotiw_cli.clips.voice.heard import heard, windows_heard
@@ -27,6 +31,7 @@ from emotiw_cli.clips.voice.linear import LinearVoice, fit_linear
 from emotiw_cli.clips.voice.mixed_nets import MixedNets
 from emotiw_cli.clips.voice.run import ARRAYS, LEAST_WINDOWS, NET, read_voice
 from emotiw_cli.clips.voice.speech import Utterance, find_speech, read_utterances
+from emotiw_cli.data.index import leak_key
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.evaluation.intervals import Tally, group_numbers, interval, resampled_sums
@@ -140,6 +145,9 @@ def make_voice(
                 )
             with landing_file(folder / file) as target:
                 np.savez(target, allow_pickle=False, **fitted.arrays())
+        _seen(source, [utterances[row] for row in train], [sounds[row] for row in train]).write(
+            folder / SEEN
+        )
         # What is measured is what will be used.
         model = read_voice(folder / file)
         posteriors = np.stack([model.of_windows(clips[row]) for row in np.flatnonzero(test)])
@@ -154,7 +162,7 @@ def make_voice(
             KIND,
             parameters=parameters,
             inputs=[listing],
-            outputs=[file],
+            outputs=[file, SEEN],
             counts={
                 "training": int((~test).sum()),
                 "validation": int(test.sum()),
@@ -164,6 +172,13 @@ def make_voice(
             seed=seed,
             licences=[licence] if licence else [],
         )
+
+
+def _seen(source: Path, utterances: Sequence[Utterance], sounds: Sequence[np.ndarray]) -> Seen:
+    """What is trained on, as clips are known: by their sound as tubes hold it, and by subject."""
+    found = digest_numbers(digest_of(as_stored(sound)) for sound in sounds)
+    keys = {leak_key(Path(source.name).stem, one.subject) for one in utterances if one.subject}
+    return Seen(np.unique(found[found > 0]), frozenset(keys), np.zeros(0, np.uint64))
 
 
 def measured(posteriors: np.ndarray, labels: np.ndarray, subjects: np.ndarray) -> dict[str, Any]:

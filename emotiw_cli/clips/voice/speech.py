@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from emotiw_cli.clips.decode import ClipError, read_sound
-from emotiw_cli.clips.names import is_clip
+from emotiw_cli.clips.names import is_clip, is_sound
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.emotions import EMOTIONS, find_emotion
 from emotiw_cli.errors import InputError
@@ -19,7 +19,6 @@ from emotiw_cli.errors import InputError
 _FILE = ("file", "path", "filename", "clip")
 _LABEL = ("emotion", "label")
 _SUBJECT = ("subject", "actor", "speaker", "group")
-_SOUNDS = frozenset({".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac", ".opus"})
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def _of_folders(folder: Path) -> tuple[list[Utterance], Counter[str]]:
     utterances, left_out = [], Counter[str]()
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = sorted(
-            path for path in place.iterdir() if path.suffix.lower() in _SOUNDS or is_clip(path.name)
+            path for path in place.iterdir() if is_sound(path.name) or is_clip(path.name)
         )
         emotion = find_emotion(place.name)
         if emotion is None:
