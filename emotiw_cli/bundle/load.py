@@ -17,6 +17,7 @@ SHIPPED: dict[str, str] = {
     "faces-2": "9650e8d389729bbb3ff24e0e365832ef42559f0de31243d610665c507d4d297a",
     "faces-3": "4d3969110d244c3114bf5810821906a96d55139d2fc55fe7c4f4b28015dff4d8",
     "faces-4": "03ddeaa3a683ac60eef9a4f4a4d963081c353c7b186c9550e474e30a93e49ad6",
+    "faces-5": "a2f30501c3c8863d287d456437a43040b2dced3830056c6a761c666efc70277a",
 }
 """Bundles that come with the package: name → SHA-256 of its ``bundle.json``."""
 
@@ -24,7 +25,7 @@ DEFAULT = "default"
 """What `predict` uses unless told otherwise."""
 
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
-DEFAULT_NAME = "faces-4"
+DEFAULT_NAME = "faces-5"
 """The shipped bundle that :data:`DEFAULT` stands for."""
 
 
