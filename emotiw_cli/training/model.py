@@ -29,6 +29,7 @@ from emotiw_cli.artefact import (
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.inputs.preprocessing import Preprocessing
 from emotiw_cli.nets.registry import find_net
+from emotiw_cli.training.checkpoint import load_checkpoint
 from emotiw_cli.training.distributed import Process
 from emotiw_cli.training.export import export_onnx
 from emotiw_cli.training.faceset import FaceSet, seen_pixels
@@ -104,6 +105,8 @@ def train_model(
     ------
     ArtefactError
         If `name` holds another training and `overwrite` is not set.
+    LeakError
+        If a teacher was trained on validation faces or their subjects.
     BusyError
         If another run is training it.
     """
@@ -190,6 +193,11 @@ def _train(
     made = made_model(work, folder, digest)
     if made is not None:
         return made
+    checkpoint = folder / "checkpoint"
+    if teachers is not None:
+        teachers.refuse_leaks(faces, task.validation)
+        # Refuses another training that was begun here before teachers are asked for hours.
+        load_checkpoint(checkpoint, digest)
 
     torch.manual_seed(recipe.seed)
     net = spec.build(len(task.classes))
@@ -199,7 +207,6 @@ def _train(
         views = Views(faces, task.training, preprocessing)
         examples = torch.cat([views[int(place)][:1] for place in some])
         loaded = load_initial(net, initial, examples, task.classes)
-    checkpoint = folder / "checkpoint"
     targets = task.targets
     if teachers is not None:
         targets = teachers.targets(
@@ -324,11 +331,8 @@ def _write_files(
 
 
 def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.ndarray) -> None:
-    """Write ``validation.npz``, what an ensemble's fit reads; of identities no posteriors.
-
-    There are too many identities, and nothing weighs them.
-
-    Of identities, which are too many, without posteriors and targets.
+    """Write ``validation.npz``, what an ensemble's fit reads; of identities no posteriors and
+    targets: there are too many of them, and nothing weighs them.
 
     Parameters
     ----------
