@@ -136,10 +136,11 @@ def _table(path: Path, fps: float | None) -> tuple[list[ClipRow], dict[str, floa
     """The rows of a csv, and the frames a second of its image sequences."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            records = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            names, records = reader.fieldnames or (), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a csv ({error}); save it as UTF-8.") from error
-    header = {name.strip().lower(): name for name in (records[0] if records else {}) if name}
+    header = {name.strip().lower(): name for name in names if name}
     file_name, label, group, split, rate = (
         next((header[name] for name in known if name in header), None)
         for known in (_FILE, _LABEL, _GROUP, _SPLIT, _FPS)
@@ -149,6 +150,8 @@ def _table(path: Path, fps: float | None) -> tuple[list[ClipRow], dict[str, floa
     rows, rates = [], {}
     for number, record in enumerate(records, start=2):
         where = f"{path}, line {number}"
+        if not (record[file_name] or "").strip():
+            raise InputError(f"{where} names no file; fill it in or leave the line out.")
         word = record[split] or "" if split else ""
         named = find_split(word)
         if word.strip() and named is None:
