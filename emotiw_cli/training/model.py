@@ -105,6 +105,8 @@ def train_model(
     ------
     ArtefactError
         If `name` holds another training and `overwrite` is not set.
+    InputError
+        If `name` is the model to start from, or a teacher; or if there is nothing to learn from.
     LeakError
         If a teacher was trained on validation faces or their subjects.
     BusyError
@@ -112,6 +114,8 @@ def train_model(
     """
     progress = progress or Progress()
     folder = folder_of(work, "models", name)
+    if any(model.folder == folder for model in _made_from(initial, teachers)):
+        raise InputError(f"{folder} cannot be made from itself; choose another --name.")
     with exclusive(folder) if process.leads else nullcontext():
         if overwrite and process.leads:
             clear_model(folder)
@@ -119,6 +123,12 @@ def train_model(
         return _train(
             work, folder, faces, recipe, make_task, initial, teachers, process, workers, progress
         )
+
+
+def _made_from(initial: Initial | None, teachers: Teachers | None) -> list[Artefact]:
+    """The models that one is made from."""
+    first = [initial.artefact] if initial and initial.artefact else []
+    return [*first, *(teachers.models if teachers else [])]
 
 
 def clear_model(folder: Path) -> None:
@@ -257,8 +267,7 @@ def _train(
     if process.leads:
         _write_files(folder, net, task, preprocessing, recipe, balance, history)
         write_validation(folder, faces, task, posterior)
-        earlier = [initial.artefact] if initial and initial.artefact else []
-        _write_seen(folder, faces, task, [*earlier, *(teachers.models if teachers else [])])
+        _write_seen(folder, faces, task, _made_from(initial, teachers))
         export_onnx(net, recipe.crop, folder / "model.onnx")
         write_manifest(
             folder,

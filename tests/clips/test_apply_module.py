@@ -161,6 +161,19 @@ def test_a_module_whose_arrays_were_changed_is_refused(work: Path, tmp_path: Pat
     assert (refused.exit_code, "model.npz is missing" in refused.stderr) == (4, True)
 
 
+@pytest.mark.parametrize(
+    "words", [("apply", "mouths", "other"), ("fuse", "--modules", "mouths,activity")]
+)
+def test_a_module_is_not_written_over_by_what_is_made_from_it(
+    work: Path, words: tuple[str, ...]
+) -> None:
+    before, _ = open_module(work, "mouths")
+    refused = run(work, *words, "--name", "mouths", "--overwrite")
+    assert refused.exit_code == InputError.exit_code
+    assert "cannot be made from itself; choose another --name" in refused.stderr
+    assert open_module(work, "mouths")[0].manifest == before.manifest
+
+
 def test_what_cannot_be_applied_is_one_sentence(work: Path) -> None:
     same = run(work, "apply", "mouths", "set", "--name", "no")
     assert same.exit_code == InputError.exit_code

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotiw_cli.artefact import Artefact
+from emotiw_cli.artefact import Artefact, open_artefact
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError, LeakError, TamperedError
 from emotiw_cli.inputs.representation import Representation
@@ -134,6 +134,17 @@ def test_teachers_are_not_asked_for_another_training_than_the_one_begun(
     monkeypatch.setattr(Teachers, "targets", lambda *_, **__: pytest.fail("they were asked"))
     with pytest.raises(ArtefactError, match="other data or options"):
         taught(work, "student", teachers=["teacher"], teacher_share=0.25)
+
+
+@pytest.mark.parametrize("options", [{"teachers": ["m"]}, {"init": "m"}], ids=["teacher", "init"])
+def test_a_model_is_not_written_over_by_its_own_student(
+    make_faces: Callable[..., Path], options: dict[str, object]
+) -> None:
+    work = make_faces()
+    before = taught(work, "m")
+    with pytest.raises(InputError, match="cannot be made from itself; choose another --name"):
+        taught(work, "m", overwrite=True, **options)
+    assert open_artefact(work, "models", "m").digest == before.digest
 
 
 def test_without_a_teacher_nothing_is_known_of_them(make_faces: Callable[..., Path]) -> None:
