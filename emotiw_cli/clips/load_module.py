@@ -78,7 +78,10 @@ def find_origin(work: Path, name: str) -> Origin:
             return Origin(Part("faces", name, "", *still), artefact)
         return Origin(Part("faces", name, file, *still), artefact, output_file(artefact, MODEL))
     if kind not in ("mouths", "activity", "fused"):
-        raise ArtefactError(f"{artefact.folder} is a module of an unknown kind, {kind}.")
+        raise ArtefactError(
+            f"{artefact.folder} is a module of an unknown kind, {kind}; make it again with "
+            "--overwrite."
+        )
     if MODEL not in artefact.manifest["outputs"]:
         raise InputError(
             f"{artefact.folder} was made before modules kept what they fitted; make it again with "

@@ -57,7 +57,10 @@ class Teachers:
         found = [find_initial(name, work) for name in names]
         models = tuple(one.artefact for one in found if one.artefact is not None)
         if len(models) < len(found):
-            raise InputError("a teacher is a model of the workspace, not a file of weights.")
+            raise InputError(
+                "a teacher is a model of the workspace, not a file of weights; import the file "
+                "with `emotiw weights import`."
+            )
         return cls(models, share)
 
     def references(self) -> list[dict[str, str]]:
@@ -141,7 +144,15 @@ def _read(
     model: Artefact, described: dict[str, Any], classes: tuple[str, ...], faces: FaceSet
 ) -> tuple[nn.Module, Preprocessing]:
     if tuple(described.get("classes", ())) != classes:
-        raise InputError(f"{model.name} knows other classes and cannot teach these.")
+        raise InputError(
+            f"{model.name} knows other classes and cannot teach these; name a model that `emotiw "
+            "finetune` made."
+        )
+    if "preprocessing" not in described:
+        raise InputError(
+            f"{model.name} does not say how it sees faces; import its weights again with "
+            "--validate."
+        )
     preprocessing = Preprocessing.from_json(described["preprocessing"])
     if (preprocessing.face_size, preprocessing.detail) != (faces.size, faces.detail):
         raise InputError(f"{model.name} sees faces of another size or detail; align them alike.")

@@ -19,6 +19,7 @@ from emotiw_cli.status.chain import in_order, read_chain
 from emotiw_cli.training.distributed import joined
 from emotiw_cli.training.faceset import FaceSet
 from emotiw_cli.training.finetune import finetune
+from emotiw_cli.training.import_weights import Origin, import_weights
 from emotiw_cli.training.model import Progress
 from emotiw_cli.training.pretrain import pretrain
 from emotiw_cli.training.recipe import Recipe
@@ -163,6 +164,11 @@ def test_who_cannot_teach(make_faces: Callable[..., Path], tmp_path: Path) -> No
         taught(work, "student", teachers=["knows-people"])
     teacher = taught(work, "teacher")
     path = teacher.folder / "weights.safetensors"
+    origin = Origin(path, TINY.net, resize=TINY.resize, crop=TINY.crop)
+    with joined("cpu", 1) as process:
+        import_weights(work, "imported", origin, process=process)
+    with pytest.raises(InputError, match=r"imported does not say how it sees .* --validate"):
+        taught(work, "student", teachers=["imported"])
     with pytest.raises(InputError, match="not a file of weights"):
         taught(work, "student", teachers=[str(path)])
     path.write_bytes(path.read_bytes()[:-1] + b"!")
