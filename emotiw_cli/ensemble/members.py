@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from emotiw_cli.artefact import Artefact, check_fresh, read_json, sha256
+from emotiw_cli.artefact import Artefact, check_fresh, output_file, read_json
 from emotiw_cli.bundle.arrays import read_arrays
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import ArtefactError, InputError, TamperedError
+from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
 _VALIDATION = "validation.npz"
@@ -71,14 +71,8 @@ def read_member(artefact: Artefact, work: Path) -> Member:
     """
     check_fresh(artefact, work)
     folder = artefact.folder
-    for name, digest in artefact.manifest["outputs"].items():
-        if not (folder / name).is_file():
-            raise ArtefactError(f"{folder / name} is missing; train {artefact.name} again.")
-        if sha256(folder / name) != digest:
-            raise TamperedError(
-                f"{folder / name} is not the file its manifest records; train {artefact.name} "
-                "again or restore the file."
-            )
+    for name in artefact.manifest["outputs"]:
+        output_file(artefact, name)
     model = read_json(folder / "model.json")
     if model.get("task") != "emotion" or tuple(model.get("classes", ())) != EMOTIONS:
         raise ArtefactError(

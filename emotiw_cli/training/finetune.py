@@ -62,8 +62,11 @@ def finetune(
 
     Raises
     ------
+    InputError
+        If faces without labels come without a teacher, or a teacher cannot teach these.
     LeakError
-        If a subject or film is in both the training and the validation split.
+        If a subject or film is in both the training and the validation split, or a teacher was
+        trained on one of the latter.
     """
     if unlabelled and not teachers:
         raise InputError(f"{', '.join(unlabelled)} without labels needs a --teacher to tell them.")
