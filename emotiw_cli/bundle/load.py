@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,13 @@ def verify_bundle(folder: Path) -> BundleSpec:
     return spec
 
 
-def find_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Path:
-    """The folder of a bundle, see :func:`load_bundle`; nothing in it is read yet."""
+def find_bundle(
+    name_or_path: str | Path, work: Path = Path("work"), *, others: Iterable[str] = ()
+) -> Path:
+    """The folder of a bundle, see :func:`load_bundle`; nothing in it is read yet.
+
+    `others` are names that the error tells beside those of bundles for photos.
+    """
     text = str(name_or_path)
     name = DEFAULT_NAME if text == DEFAULT else text
     if name in SHIPPED:
@@ -100,7 +105,8 @@ def find_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Path:
             "this emotiw was installed without its default bundle; install a release, or name a "
             "bundle with --bundle."
         )
-    there = sorted({*SHIPPED, *(path.parent.name for path in made.parent.glob(f"[!.]*/{SPEC}"))})
+    own = (path.parent.name for path in made.parent.glob(f"[!.]*/{SPEC}"))
+    there = sorted({*SHIPPED, *own, *others})
     known = f"there are: {', '.join(there)}" if there else "there are none yet"
     raise ArtefactError(
         f"there is no bundle {text!r} ({known}); give a name, a bundle's folder, or make one with "

@@ -29,10 +29,11 @@ from emotiw_cli.errors import ArtefactError, TamperedError
 
 SHIPPED: dict[str, str] = {
     "clips-1": "4ca18ee8d7b5c4cf919e4c23cba44024abb393b5769549ff093619a520236842",
+    "clips-2": "c8c911bbd81774d14ad9563a4105d6988b0fab48686be77bc6414f133e85524b",
 }
 """Clip bundles that come with the package: name → SHA-256 of its ``clips.json``."""
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
-DEFAULT_NAME = "clips-1"
+DEFAULT_NAME = "clips-2"
 """What `predict` reads clips with unless told otherwise."""
 
 
@@ -118,7 +119,10 @@ def find_clip_bundle(name_or_path: str | Path, work: Path = Path("work")) -> Pat
         If there is none.
     """
     name = DEFAULT_NAME if str(name_or_path) == DEFAULT else str(name_or_path)
-    return SHIPPED_FOLDER / name if name in SHIPPED else find_bundle(name, work)
+    if name in SHIPPED:
+        return SHIPPED_FOLDER / name
+    own = (path.parent.name for path in work.glob(f"bundles/[!.]*/{SPEC}"))
+    return find_bundle(name, work, others=(*SHIPPED, *own))
 
 
 def load_clip_bundle(

@@ -22,7 +22,7 @@ from emotiw_cli.clips.bundle import (
     verify_clip_bundle,
 )
 from emotiw_cli.clips.index import ClipRow
-from emotiw_cli.clips.known import digests
+from emotiw_cli.clips.known import digests, union
 from emotiw_cli.clips.load_module import find_origin, load_module, seen_by
 from emotiw_cli.clips.make_module import check_size
 from emotiw_cli.clips.make_tubes import KIND as TUBES
@@ -111,9 +111,10 @@ def find_system(name: str, work: Path) -> ClipSystem:
         return ClipSystem(name, version, licence, load_module(origin, work), seen, recorded)
     bundle = load_clip_bundle(folder, work=work)
     spec = verify_clip_bundle(folder) if is_clip_bundle(folder) else bundle.faces.spec
-    # Where the voice does not say what it has seen, no more is known than what the faces' did.
-    at = folder if SEEN in spec.files else bundle.faces.folder
-    seen = Seen.read(at / SEEN)
+    # A system's bundle has all it has seen; another one that of its voice, where the voice says so.
+    places = [folder] if SEEN in spec.files else []
+    places += [bundle.faces.folder] if bundle.system is None else []
+    seen = union([Seen.read(place / SEEN) for place in places])
     recorded = bundle_reference(folder / (SPEC if is_clip_bundle(folder) else STILL_SPEC))
     return ClipSystem(spec.name, spec.version, spec.licence, bundle.module, seen, recorded)
 

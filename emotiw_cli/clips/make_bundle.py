@@ -32,7 +32,6 @@ from emotiw_cli.bundle.schema import CARD, SEEN
 from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.bundle import is_clip_bundle, verify_clip_bundle
-from emotiw_cli.clips.known import union
 from emotiw_cli.clips.load_module import (
     Origin,
     find_origin,
@@ -106,8 +105,9 @@ def make_clip_bundle(
         metrics={"voice": module.manifest["metrics"]},
         licence="; ".join(licences),
     )
-    # Voices of before they recorded it, and bundles made by hand, do not say what they have seen.
-    seen = [one / SEEN for one in (still_at, module.folder) if (one / SEEN).is_file()]
+    # What the faces' members have seen stays in their bundle. Voices of before they recorded it do
+    # not say what they have.
+    seen = module.folder / SEEN
     content = file.read_bytes()
     read_voice(file, content)
     return _land(
@@ -116,7 +116,7 @@ def make_clip_bundle(
         {spec.voice: content},
         _card(spec, module, chosen),
         overwrite,
-        seen=union([Seen.read(one) for one in seen]) if len(seen) > 1 else None,
+        seen=Seen.read(seen) if seen.is_file() else None,
         parameters={"faces": still.name, "voice_share": share, "version": version},
         inputs=[reference(module)],
         licences=licences,

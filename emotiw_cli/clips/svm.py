@@ -290,15 +290,21 @@ def choose_svm(
 ) -> tuple[float, float, float]:
     """The (C, gamma) of the highest cross-validated accuracy, and that accuracy.
 
-    Of equal ones the least C, then the least gamma: the smoother machine.
+    Of equal ones the least C, then the least gamma: the smoother machine. The folds are no more
+    than the rows of the largest class.
     """
     from sklearn.model_selection import StratifiedKFold, cross_val_score
     from sklearn.svm import SVC
 
-    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    most = int(np.unique(labels, return_counts=True)[1].max())
+    stratified = StratifiedKFold(max(2, min(folds, most)), shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # Of a class with fewer rows than there are folds: some folds lack it.
+        warnings.simplefilter("ignore", UserWarning)
+        splits = list(stratified.split(features, labels))
     best = (-1.0, 0.0, 0.0)
     for c, gamma in itertools.product(sorted(cs), sorted(gammas)):
-        score = float(cross_val_score(SVC(C=c, gamma=gamma), features, labels, cv=split).mean())
+        score = float(cross_val_score(SVC(C=c, gamma=gamma), features, labels, cv=splits).mean())
         if score > best[0] + 1e-12:
             best = (score, float(c), float(gamma))
     return best[1], best[2], best[0]

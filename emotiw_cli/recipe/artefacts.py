@@ -54,11 +54,14 @@ def reads_and_makes(
             return [f"models/{member}" for member in members if member], [f"bundles/{name}"]
         case ("groups", sub):
             return _of_groups(sub, options)
+        case ("clips", sub):
+            return _of_clips(sub, options)
         case ("evaluate",):
             bundle, data = options["bundle"], options["data"]
             split = f"-{options['split']}" if options["split"] else ""
             made = [] if options["out"] else [f"evaluations/{bundle}-on-{data}{split}"]
-            return [f"bundles/{bundle}", f"faces/{data}", f"features/{data}"], made
+            measured = [f"{kind}/{bundle}" for kind in ("bundles", "modules")]
+            return measured + [f"{kind}/{data}" for kind in ("faces", "features", "tubes")], made
         case ("predict",):
             return [f"bundles/{options['bundle']}"], []
     return None
@@ -83,4 +86,26 @@ def _of_groups(sub: str, options: Mapping[str, Any]) -> tuple[list[str], list[st
                 f"{kind}/{one}" for one in options["members"] for kind in ("forests", "scenes")
             ]
             return reads, [f"bundles/{name}"]
+    return None
+
+
+def _of_clips(sub: str, options: Mapping[str, Any]) -> tuple[list[str], list[str]] | None:
+    name = options.get("name")
+    made = [f"modules/{name}"]
+    match sub:
+        case "tubes":
+            return [OUTSIDE + str(options["source"])], [f"tubes/{name}"]
+        case "train" if options["module"] == "audio":
+            return [OUTSIDE + str(options["source"])], [f"voices/{name}"]
+        case "train":
+            return [f"tubes/{options['source']}", f"bundles/{options['bundle_name']}"], made
+        case "listen":
+            return [f"tubes/{options['tubes']}", f"voices/{options['voice']}"], made
+        case "apply":
+            return [f"modules/{options['module']}", f"tubes/{options['tubes']}"], made
+        case "fuse":
+            return [f"modules/{one.strip()}" for one in options["modules"].split(",")], made
+        case "bundle":
+            reads = [f"modules/{options['fused']}", f"voices/{options['voice']}"]
+            return [*reads, f"bundles/{options['faces']}"], [f"bundles/{name}"]
     return None

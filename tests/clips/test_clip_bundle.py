@@ -16,6 +16,8 @@ from typer.testing import CliRunner, Result
 from emotiw_cli.app import app
 from emotiw_cli.artefact import landing_file, write_manifest
 from emotiw_cli.bundle.load import load_bundle
+from emotiw_cli.bundle.schema import SEEN
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.bundle import (
     DEFAULT_NAME,
     SHIPPED,
@@ -26,7 +28,9 @@ from emotiw_cli.clips.bundle import (
     verify_clip_bundle,
 )
 from emotiw_cli.clips.draw import plot
+from emotiw_cli.clips.evaluate import find_system
 from emotiw_cli.clips.predict import predict_clip
+from emotiw_cli.clips.voice.features import features
 from emotiw_cli.clips.voice.functionals import FUNCTIONALS
 from emotiw_cli.clips.voice.linear import LinearVoice
 from emotiw_cli.emotions import EMOTIONS
@@ -158,7 +162,7 @@ def test_without_a_face_the_voice_answers_alone(
 
 def test_it_is_listed_shown_and_verified(work: Path, tmp_path: Path) -> None:
     listed = run("bundles", "list", "--work", work)
-    assert f"{DEFAULT_NAME}: shipped, default, version 1, faces-2 + voice.npz" in listed.stdout
+    assert f"{DEFAULT_NAME}: shipped, default, version 1, faces-5 + voice.npz" in listed.stdout
     assert "both: workspace, version 1" in listed.stdout
     card = run("bundles", "show", "both", "--work", work).stdout
     assert "the weights 0.75 and 0.25" in card
@@ -198,6 +202,13 @@ def test_what_cannot_be_bundled_is_one_sentence(work: Path, tiny_bundle: Path) -
     assert run(*words, "none", "--voice-share", "0.5", "--name", "c").exit_code == 4
 
 
+def test_bundles_for_clips_are_told_where_there_is_none_of_a_name(work: Path) -> None:
+    with pytest.raises(ArtefactError, match="there is no bundle 'bth'") as told:
+        load_clip_bundle("bth", work=work)
+    for name in ("both", *SHIPPED, "faces-2"):
+        assert name in str(told.value)
+
+
 def test_what_is_no_clip_bundle_is_refused(work: Path, tmp_path: Path) -> None:
     import hashlib
 
@@ -219,6 +230,26 @@ def test_the_shipped_ones_are_whole_and_small(name: str) -> None:
     assert sum(path.stat().st_size for path in (SHIPPED_FOLDER / name).iterdir()) < 200e3
     assert "non-commercial" in spec.licence or "NC" in spec.licence
     assert spec.weights.values[0] > spec.weights.values[1]
+
+
+def test_an_earlier_one_stays_loadable() -> None:
+    assert list(SHIPPED) == ["clips-1", "clips-2"]
+    faces = [load_clip_bundle(name).faces for name in SHIPPED]
+    assert [one.spec.name for one in faces] == ["faces-2", "faces-5"]
+    hum = features(HUM)
+    first, second = (load_clip_bundle(name).voices[0].of_windows(hum) for name in SHIPPED)
+    assert second == pytest.approx(first, abs=1e-3)
+
+
+def test_the_default_knows_what_its_parts_were_trained_on(tmp_path: Path) -> None:
+    system = find_system("default", tmp_path)
+    speech = Seen.read(SHIPPED_FOLDER / DEFAULT_NAME / SEEN)
+    assert {"ravdess:1", "ravdess:16"} <= speech.groups
+    assert "ravdess:17" not in speech.groups
+    assert 800 < len(speech.pixels) <= 832
+    assert set(speech.pixels.tolist()) < set(system.seen.pixels.tolist())
+    faces = Seen.read(load_bundle().folder / SEEN)
+    assert set(faces.pixels.tolist()) < set(system.seen.pixels.tolist())
 
 
 def test_nothing_else_lies_among_them() -> None:

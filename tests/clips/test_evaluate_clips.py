@@ -168,6 +168,14 @@ def test_speech_that_the_voice_was_trained_on_is_refused(work: Path) -> None:
     refused = run(work, "evaluate", "weighed", "set", "--split", "validation")
     # Of the subject that the bundle for photos has seen are two clips, of one of which is a sound.
     assert "trained on 4 of these 8" in refused.stderr
+    # The bundle keeps what its voice has seen; what the faces' has stays where they are.
+    kept, voice, faces = (
+        Seen.read(work / of / "seen.npz")
+        for of in ("bundles/weighed", "voices/own", "bundles/tiny")
+    )
+    assert (kept.pixels.tolist(), kept.groups) == (voice.pixels.tolist(), voice.groups)
+    assert len(kept.pixels)
+    assert not kept.groups & faces.groups
     figures = told(work, "evaluate", "weighed", "set", "--split", "validation", "--allow-seen")
     assert set(figures["members"]) == {"faces", "voice"}
 

@@ -174,3 +174,12 @@ def test_the_grid_search_finds_what_separates() -> None:
     assert gamma == 1.0
     assert c in (1.0, 10.0)
     assert score > 0.9
+
+
+def test_the_choice_takes_classes_smaller_than_the_folds() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [4, 3, 2])
+    features = random.normal(size=(9, 2)) + 4 * labels[:, None]
+    _, gamma, score = choose_svm(features, labels, cs=np.array([1.0]), gammas=np.array([1e-6, 0.1]))
+    assert gamma == 0.1
+    assert score > 0.7

