@@ -266,7 +266,7 @@ def _read_pictures(path: Path, name: str, fps: float, reading: Reading) -> Itera
     reason = str(trouble).rstrip(".")
     faults = [
         *(["its pictures, not numbered as one, follow by name"] if listed.unnumbered else []),
-        *([f"{listed.holes} of its numbers have no picture"] if listed.holes else []),
+        *([f"pictures are missing for {listed.holes} of its numbers"] if listed.holes else []),
         *([f"{bad} of {len(listed.files)} pictures cannot be read ({reason})"] if bad else []),
         *([f"{fitted} are of another size than the first and fitted into it"] if fitted else []),
     ]

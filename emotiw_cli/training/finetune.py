@@ -70,6 +70,11 @@ def finetune(
     """
     if unlabelled and not teachers:
         raise InputError(f"{', '.join(unlabelled)} without labels needs a --teacher to tell them.")
+    twice = sorted(set(names) & set(unlabelled))
+    if twice:
+        raise InputError(
+            f"{', '.join(twice)} cannot be both labelled and --unlabelled; name it once."
+        )
     faces = FaceSet(work, [*names, *unlabelled], Representation.parse(recipe.representation))
     initial = find_initial(init, work) if init else None
 

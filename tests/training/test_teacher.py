@@ -155,6 +155,13 @@ def test_without_a_teacher_nothing_is_known_of_them(make_faces: Callable[..., Pa
         taught(work, "student", unlabelled=["found"])
 
 
+def test_faces_are_labelled_or_not(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    taught(work, "teacher")
+    with pytest.raises(InputError, match="tiny cannot be both"):
+        taught(work, "student", teachers=["teacher"], unlabelled=["tiny"])
+
+
 def test_who_cannot_teach(make_faces: Callable[..., Path], tmp_path: Path) -> None:
     work = make_faces()
     make_faces("people", identities=True, seed=1)
