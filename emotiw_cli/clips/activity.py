@@ -26,6 +26,7 @@ SIDE, LENGTH = 16, 10
 """Of a block: pixels, and crops."""
 VALUES = SIDE * SIDE * LENGTH
 _LEAST = 1e-3
+EVERY_FRAME = "every_frame"
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,17 @@ def normalise(rows: np.ndarray, spread: float | np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Activity:
-    """A fitted module: its movements, and the machine that reads histograms of them."""
+    """A fitted module: its movements, and the machine that reads histograms of them.
+
+    Attributes
+    ----------
+    every_frame : whether it was fitted to every frame's faces, or to those of six looks a second,
+        among which movement is another; None: made before it was kept.
+    """
 
     movements: Movements
     machine: Svm
+    every_frame: bool | None = None
 
     def posterior(self, crops: np.ndarray, tube: np.ndarray) -> np.ndarray:
         """Of a clip's faces (n, 96, 96, 3) uint8 and their tubes (n,), n ≥ 1: (7,) float64.
@@ -181,7 +189,8 @@ class Activity:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Its arrays by name, for an npz."""
-        return {**vars(self.movements), **self.machine.arrays()}
+        known = {} if self.every_frame is None else {EVERY_FRAME: np.asarray(self.every_frame)}
+        return {**vars(self.movements), **self.machine.arrays(), **known}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], where: str) -> Activity:
@@ -201,4 +210,5 @@ class Activity:
                 f"{where} is not an activity module ({error}); make it again with "
                 "`emotiw clips train activity`."
             ) from error
-        return cls(made, Svm.from_arrays(arrays, where))
+        every = bool(arrays[EVERY_FRAME]) if EVERY_FRAME in arrays else None
+        return cls(made, Svm.from_arrays(arrays, where), every)

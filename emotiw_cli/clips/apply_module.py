@@ -9,7 +9,7 @@ import numpy as np
 from emotiw_cli.artefact import Artefact, open_artefact
 from emotiw_cli.clips.known import trained_on
 from emotiw_cli.clips.load_module import find_origin, load_module
-from emotiw_cli.clips.make_module import Advance, check_size
+from emotiw_cli.clips.make_module import Advance, check_fit
 from emotiw_cli.clips.module_maker import make_module
 from emotiw_cli.clips.modules import KIND, Outputs
 from emotiw_cli.clips.system import read_clip
@@ -54,8 +54,7 @@ def apply_module(
             "its clips; apply it to other tubes."
         )
     read = load_module(origin, work)
-    for bundle in read.bundles:
-        check_size(store, bundle)
+    check_fit(store, read)
 
     def make(folder: Path) -> tuple[Outputs, list[str]]:
         spoken = []

@@ -24,7 +24,7 @@ from emotiw_cli.clips.bundle import (
 from emotiw_cli.clips.index import ClipRow
 from emotiw_cli.clips.known import digests, union
 from emotiw_cli.clips.load_module import find_origin, load_module, seen_by
-from emotiw_cli.clips.make_module import check_size
+from emotiw_cli.clips.make_module import check_fit
 from emotiw_cli.clips.make_tubes import KIND as TUBES
 from emotiw_cli.clips.modules import KIND as MODULES
 from emotiw_cli.clips.schema import SPEC
@@ -149,11 +149,10 @@ def evaluate_clips(
     LeakError
         If modules were trained on these clips or subjects.
     ArtefactError
-        If the tubes are stale, or hold faces of another size than those read.
+        If the tubes are stale, or hold faces of another size, or of other frames, than those read.
     """
     check_fresh(store.artefact, work)
-    for bundle in system.module.bundles:
-        check_size(store, bundle)
+    check_fit(store, system.module)
     clips = [row for row in store.rows if split is None or row.split == split]
     if not any(row.label for row in clips):
         raise InputError(nothing_labelled(store.artefact, store.rows, split))

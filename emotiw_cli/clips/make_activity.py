@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from emotiw_cli.artefact import Artefact, reference
-from emotiw_cli.clips.activity import Movements, blocks, normalise, spreads, units
+from emotiw_cli.clips.activity import EVERY_FRAME, Movements, blocks, normalise, spreads, units
 from emotiw_cli.clips.known import trained_on
 from emotiw_cli.clips.module_maker import (
     Keeper,
@@ -86,7 +86,9 @@ def make_activity_module(
         fit = machine(c, gamma, seed, "chi2")
         readable = np.isfinite(histograms).all(axis=1)
         arrays, spoken = crossed(histograms, outputs, readable, fit, seed)
-        return Outputs.of(store.rows, spoken), [write_model(folder, {**vars(movements), **arrays})]
+        every = {EVERY_FRAME: np.asarray(store.every_frame)}
+        model = write_model(folder, {**vars(movements), **arrays, **every})
+        return Outputs.of(store.rows, spoken), [model]
 
     return make_module(
         *(work, name, parameters, [store.artefact], make, seed, overwrite),

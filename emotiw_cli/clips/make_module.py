@@ -27,7 +27,7 @@ from emotiw_cli.clips.fusion import Method
 from emotiw_cli.clips.known import trained_on
 from emotiw_cli.clips.module_maker import crossed, machine, make_module, write_model
 from emotiw_cli.clips.modules import Outputs, open_module
-from emotiw_cli.clips.system import VoiceModule, read_clip
+from emotiw_cli.clips.system import Module, VoiceModule, read_clip
 from emotiw_cli.clips.tube_store import TubeStore
 from emotiw_cli.clips.voice.run import read_voice, voice_file
 from emotiw_cli.emotions import EMOTIONS
@@ -118,6 +118,19 @@ def check_size(store: TubeStore, bundle: Bundle) -> None:
             f"{store.artefact.folder} holds faces of another size than the bundle "
             f"{bundle.spec.name} reads; make tubes with --size {width}x{height}"
             + (f" --detail {bundle.spec.detail}." if bundle.spec.detail else ".")
+        )
+
+
+def check_fit(store: TubeStore, module: Module) -> None:
+    """:class:`ArtefactError` if tubes are not what a module reads: their faces, or how often."""
+    for bundle in module.bundles:
+        check_size(store, bundle)
+    if module.every_frame is not None and module.every_frame != store.every_frame:
+        raise ArtefactError(
+            f"{store.artefact.folder} holds faces of "
+            f"{'every frame' if store.every_frame else 'six looks a second'}, among which movement "
+            "is another than the activity module learned; make tubes "
+            f"{'with' if module.every_frame else 'without'} --every-frame."
         )
 
 

@@ -97,6 +97,13 @@ class Module(ABC):
         """The voice models it hears with."""
         return ()
 
+    @property
+    def every_frame(self) -> bool | None:
+        """Whether it reads movement in every frame's faces, or in those of six looks a second; None
+        where it does not matter or is not known.
+        """
+        return None
+
     @abstractmethod
     def begin(self) -> Reader:
         """Start with a clip."""
@@ -159,6 +166,10 @@ class ActivityModule(Module):
     """How faces move."""
 
     activity: Activity
+
+    @property
+    def every_frame(self) -> bool | None:
+        return self.activity.every_frame
 
     def begin(self) -> Reader:
         return _OfMovement(self.activity)
@@ -235,6 +246,11 @@ class FusedModule(Module):
     @property
     def voices(self) -> tuple[VoiceModel, ...]:
         return tuple(dict.fromkeys(v for module in self.modules for v in module.voices))
+
+    @property
+    def every_frame(self) -> bool | None:
+        known = [module.every_frame for module in self.modules if module.every_frame is not None]
+        return known[0] if known else None
 
     def begin(self) -> FusedReader:
         return FusedReader([module.begin() for module in self.modules], self.fusion)

@@ -40,6 +40,11 @@ class TubeStore:
         return detail
 
     @property
+    def every_frame(self) -> bool:
+        """Whether every frame's faces are kept, not those of six looks a second."""
+        return bool(self.artefact.manifest["parameters"].get("every_frame"))
+
+    @property
     def set_name(self) -> str:
         """What the set of clips is called, beside whose subjects others' are other people."""
         sources = [Path(entry["name"]).stem for entry in self.artefact.manifest["inputs"]]

@@ -146,6 +146,19 @@ def test_what_a_fused_system_is_made_of_must_be_what_it_was(whole: Path, tmp_pat
     assert "before modules kept what they fitted" in refused.stderr
 
 
+def test_movement_is_read_in_as_many_frames_as_it_was_learned_in(
+    whole: Path, tmp_path: Path
+) -> None:
+    work = tmp_path / "work"
+    shutil.copytree(whole, work)
+    assert run(work, "fuse", "--modules", "lips,moves", "--name", "both").exit_code == 0
+    write_tubes(work, "frames", crops=(12, 20), size=FACE, every_frame=True)
+    refused = run(work, "apply", "both", "frames", "--name", "no")
+    told = " ".join(refused.stderr.split())
+    assert (refused.exit_code, "make tubes without --every-frame" in told) == (4, True)
+    assert run(work, "apply", "lips", "frames", "--name", "yes").exit_code == 0
+
+
 def test_a_module_whose_arrays_were_changed_is_refused(work: Path, tmp_path: Path) -> None:
     copied = tmp_path / "work"
     shutil.copytree(work, copied)
