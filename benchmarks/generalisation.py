@@ -8,8 +8,9 @@ classes, a csv, a zip), which is aligned first, with detection as `predict` does
 --no-detect, taken for crops as they are. The same set both ways shows how much the frame matters.
 
 For each set: accuracy, macro-F1, mean recall and ECE with 95 % bootstrap intervals, the recall of
-each class, and the same figures under other strengths of the prior: 0 leaves the posterior under
-the training mix, 1 takes all of it away. Classes without faces count nowhere in the means.
+each class, each member alone with what the ensemble is above it, paired, and the same figures under
+other strengths of the prior: 0 leaves the posterior under the training mix, 1 takes all of it away.
+Classes without faces count nowhere in the means.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from labelled_faces import LabelledFaces, ensemble_mixture, labelled, markdown, open_faces
+from labelled_faces import LabelledFaces, labelled, markdown, member_posteriors, open_faces
 
 from emotiw_cli.artefact import MANIFEST
 from emotiw_cli.bundle.load import load_bundle
@@ -31,12 +32,13 @@ from emotiw_cli.data.faces import Faces
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import EmotiwError
 from emotiw_cli.evaluation import metrics
-from emotiw_cli.evaluation.intervals import FIGURES, Figure, Tally, measure
+from emotiw_cli.evaluation.intervals import FIGURES, Figure, Tally, compare, measure
 from emotiw_cli.evaluation.source import find_faces
 
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 SHOWN = ("accuracy", "macro_f1", "mean_recall", "ece")
 _ALL: Mapping[str, Figure] = {name: FIGURES[name] for name in SHOWN}
+_PAIRED: Mapping[str, Figure] = {name: FIGURES[name] for name in ("accuracy", "log_loss")}
 
 
 def faces_of(name: str, work: Path, spec: BundleSpec, detect: bool) -> Faces:
@@ -80,6 +82,27 @@ def figures(mixture: np.ndarray, faces: LabelledFaces, spec: BundleSpec) -> dict
     }
 
 
+def above_members(posteriors: np.ndarray, faces: LabelledFaces, spec: BundleSpec) -> dict[str, Any]:
+    """Each member alone, under the ensemble's prior and temperature, and the ensemble minus it.
+
+    Parameters
+    ----------
+    posteriors : (m, n, 7) float64, of each member.
+    """
+    ensemble = Tally(spec.fuse(posteriors), faces.labels)
+    found = {}
+    for member, posterior in zip(spec.members, spec.alone(posteriors), strict=True):
+        alone = Tally(posterior, faces.labels)
+        gain = compare(ensemble, alone, faces.groups, figures=_PAIRED)
+        found[member.name] = {
+            "alone": {
+                n: f.to_json() for n, f in measure(alone, faces.groups, figures=_ALL).items()
+            },
+            "gain": {name: figure.to_json() for name, figure in gain.items()},
+        }
+    return found
+
+
 def as_markdown(report: Mapping[str, Any]) -> str:
     """Three tables: the sets, their classes, the strengths of the prior."""
     sets: Mapping[str, Any] = report["sets"]
@@ -105,6 +128,21 @@ def as_markdown(report: Mapping[str, Any]) -> str:
                         ),
                     ]
                     for name, one in sets.items()
+                ],
+            ),
+            "Members alone, and what the ensemble is above them, paired:",
+            markdown(
+                ["set", "member", "accuracy", "mean recall", "gain, points", "gain, log-loss"],
+                [
+                    [
+                        name,
+                        member,
+                        *(_shown(of["alone"], figure) for figure in ("accuracy", "mean_recall")),
+                        _signed(of["gain"]["accuracy"], 100, 1),
+                        _signed(of["gain"]["log_loss"], 1, 3),
+                    ]
+                    for name, one in sets.items()
+                    for member, of in one["members"].items()
                 ],
             ),
             "Accuracy / mean recall by strength of the prior:",
@@ -134,6 +172,11 @@ def _shown(measured: Mapping[str, Mapping[str, float]], name: str) -> str:
     return f"{100 * figure['value']:.1f} % ({low:.1f} to {high:.1f})"
 
 
+def _signed(figure: Mapping[str, float], times: float, digits: int) -> str:
+    value, low, high = (times * figure[part] for part in ("value", "low", "high"))
+    return f"{value:+.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle")
@@ -151,8 +194,11 @@ def main() -> None:
         for name in options.faces:
             found = faces_of(name, options.work, spec, not options.no_detect)
             chosen = labelled(found, options.split, options.limit, options.per_class)
-            mixture = ensemble_mixture(bundle, chosen)
-            sets[found.artefact.folder.name] = figures(mixture, chosen, spec)
+            posteriors = member_posteriors(bundle, chosen)
+            sets[found.artefact.folder.name] = {
+                **figures(spec.weights.combine(posteriors), chosen, spec),
+                "members": above_members(posteriors, chosen, spec),
+            }
     except EmotiwError as error:
         raise SystemExit(f"generalisation skipped: {error}") from error
     report = {"bundle": spec.name, "strength": spec.prior.strength, "sets": sets}

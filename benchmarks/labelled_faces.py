@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from emotiw_cli.bundle.fusion import Calibration, EnsembleWeights, Prior
+from emotiw_cli.bundle.fusion import EnsembleWeights
 from emotiw_cli.bundle.runtime import CHUNK, Bundle
 from emotiw_cli.bundle.schema import BundleSpec
 from emotiw_cli.data.faces import Faces
@@ -103,25 +102,6 @@ def member_posteriors(
         batch = [change(faces.face(at)) for at in range(start, min(start + step, len(faces)))]
         parts.append(bundle.member_posteriors(batch))
     return np.concatenate(parts, axis=1)
-
-
-def ensemble_mixture(bundle: Bundle, faces: LabelledFaces) -> np.ndarray:
-    """The members' weighted mean before calibration, prior and temperature, (n, 7) float64.
-
-    Only members that have a weight are run.
-    """
-    plain = dataclasses.replace(
-        bundle.spec, calibration=Calibration(), prior=Prior(), temperature=1.0
-    )
-    spec, bundle.spec = bundle.spec, plain
-    try:
-        starts = range(0, len(faces), CHUNK)
-        chunks = [range(start, min(start + CHUNK, len(faces))) for start in starts]
-        return np.concatenate(
-            [bundle.posteriors([faces.face(at) for at in chunk]) for chunk in chunks]
-        )
-    finally:
-        bundle.spec = spec
 
 
 def systems(spec: BundleSpec, posteriors: np.ndarray) -> dict[str, np.ndarray]:

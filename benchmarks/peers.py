@@ -1,9 +1,10 @@
 """What installable peers answer on the very faces a bundle is measured on.
 
-    python benchmarks/peers.py BUNDLE FACES [--work work] [--limit N] [--peers work/peers] [--json]
+    python benchmarks/peers.py BUNDLE FACES [--work work] [--split SPLIT] [--limit N]
+                               [--peers work/peers] [--json]
 
-The validation split of FACES goes through the bundle and through each peer in one run. A peer gets
-the aligned face as the face it would have found, and does to it what its own code does:
+The validation split of FACES, or another, goes through the bundle and through each peer in one run.
+A peer gets the aligned face as the face it would have found, and does to it what its own code does:
 
 fer             PyPI `fer`, its TensorFlow Lite net, in a venv of its own that is made under
                 --peers. It adds 10 pixels around a box, so the box given is that much smaller.
@@ -324,7 +325,7 @@ def as_markdown(report: Mapping[str, Any]) -> str:
     ]
     return "\n\n".join(
         [
-            f"{report['labelled']} labelled validation faces of {report['faces']}:",
+            f"{report['labelled']} labelled faces of {report['faces']}:",
             markdown(
                 ["system", "accuracy, %", "macro-F1, %", "mean recall, %", "ECE", "ms"], figures
             ),
@@ -340,15 +341,17 @@ def main() -> None:
     parser.add_argument("faces", nargs="?", default="ferplus")
     parser.add_argument("--work", type=Path, default=Path("work"))
     parser.add_argument("--peers", type=Path, default=Path("work/peers"), help="where they go")
+    parser.add_argument("--split", default="validation", help='of the faces; "" for all')
     parser.add_argument("--limit", type=int, help="a fixed draw of so many faces")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     try:
         bundle = load_bundle(options.bundle, work=options.work)
-        chosen = labelled(open_faces(options.faces, options.work), "validation", options.limit)
+        faces = open_faces(options.faces, options.work)
+        chosen = labelled(faces, options.split or None, options.limit)
     except EmotiwError as error:
         raise SystemExit(f"peers skipped: {error}") from error
-    faces = np.stack([chosen.face(place) for place in range(len(chosen))])
+    pictures = np.stack([chosen.face(place) for place in range(len(chosen))])
     options.peers.mkdir(parents=True, exist_ok=True)
 
     def own(faces: np.ndarray, _: Path) -> Answer:
@@ -362,7 +365,7 @@ def main() -> None:
     systems, left_out = {}, {}
     for name, ask in {bundle.spec.name: own, **PEERS}.items():
         try:
-            posteriors, milliseconds = ask(faces, options.peers)
+            posteriors, milliseconds = ask(pictures, options.peers)
         except (PeerError, ImportError) as error:
             left_out[name] = str(error)
             print(f"{name} left out: {error}", file=sys.stderr)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from emotiw_cli import __version__
-from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError
+from emotiw_cli.errors import ArtefactError, BusyError, InputError, OutputError, TamperedError
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -236,6 +236,35 @@ def open_artefact(work: Path, kind: str, name: str) -> Artefact:
             f"make it again with `{remedy}`."
         )
     return Artefact(folder, manifest)
+
+
+def output_file(artefact: Artefact, name: str) -> Path:
+    """Path of an artefact's file `name`, once it is known to be the one that was written.
+
+    Raises
+    ------
+    ArtefactError
+        If it is missing or cannot be read.
+    TamperedError
+        If it is another one.
+    """
+    path = artefact.folder / name
+    try:
+        digest = sha256(path)
+    except FileNotFoundError as error:
+        raise ArtefactError(
+            f"{path} is missing; make {artefact.name} again with --overwrite."
+        ) from error
+    except OSError as error:
+        raise ArtefactError(
+            f"{path} cannot be read ({error.strerror}); check its permissions."
+        ) from error
+    if digest != artefact.manifest["outputs"].get(name):
+        raise TamperedError(
+            f"{path} is not the file its manifest records; make {artefact.name} again with "
+            "--overwrite, or restore the file."
+        )
+    return path
 
 
 def reference(artefact: Artefact) -> dict[str, str]:

@@ -9,6 +9,7 @@ shown where pixels are not square.
 from __future__ import annotations
 
 import contextlib
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -193,7 +194,7 @@ def read_frames(
             raise ClipError(f"{name} has sound but no pictures: give a video.", "no_video")
         _check_size(video, name)
         video.thread_type = "AUTO"
-        expected = _seconds(container, video)
+        expected = _seconds_of_pictures(container, video)
         step = 1 / float(video.average_rate or _FALLBACK_RATE)
         first, last = None, -step
         size: tuple[int, int] | None = None
@@ -265,7 +266,7 @@ def _read_pictures(path: Path, name: str, fps: float, reading: Reading) -> Itera
     reason = str(trouble).rstrip(".")
     faults = [
         *(["its pictures, not numbered as one, follow by name"] if listed.unnumbered else []),
-        *([f"{listed.holes} of its numbers have no picture"] if listed.holes else []),
+        *([f"pictures are missing for {listed.holes} of its numbers"] if listed.holes else []),
         *([f"{bad} of {len(listed.files)} pictures cannot be read ({reason})"] if bad else []),
         *([f"{fitted} are of another size than the first and fitted into it"] if fitted else []),
     ]
@@ -450,10 +451,20 @@ def _forgiving(container: Any, stream: Any) -> Iterator[Any]:
             yield _reason(error)
 
 
-def _seconds(container: Any, stream: Any = None) -> float:
-    if stream is not None and stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
+def _seconds(container: Any) -> float:
     return float(container.duration or 0) / av.time_base
+
+
+def _seconds_of_pictures(container: Any, video: Any) -> float:
+    """How long the pictures are to last, 0 if unknown: the sound may be longer."""
+    if video.duration and video.time_base:
+        return float(video.duration * video.time_base)
+    # Matroska has it as text alone, 00:01:02.500000000.
+    written = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", video.metadata.get("DURATION", ""))
+    if written:
+        hours, minutes, seconds = map(float, written.groups())
+        return 3600 * hours + 60 * minutes + seconds
+    return 0.0 if container.streams.audio else _seconds(container)
 
 
 def _quarter_turns(frame: av.VideoFrame) -> int:

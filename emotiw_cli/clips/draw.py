@@ -166,7 +166,7 @@ def plot(clip: ClipPrediction) -> np.ndarray:
     height = _MARGIN + max(1, len(shown)) * (_PANEL_HEIGHT + _GAP)
     canvas = Image.new("RGB", (_PLOT_WIDTH * _FINE, height * _FINE), _PAPER)
     pen = ImageDraw.Draw(canvas)
-    title = f"{Path(clip.path).name}: {emotion_of(clip.posterior) or 'no face'}"
+    title = f"{Path(clip.path).name}: {emotion_of(clip.posterior) or 'no answer'}"
     if clip.posterior:
         title += f" {100 * max(clip.posterior):.0f} %"
     _text(pen, (_MARGIN, 26), title.encode("ascii", "replace").decode(), _INK, 18, "lm")

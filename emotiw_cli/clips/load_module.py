@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from emotiw_cli.artefact import Artefact, check_fresh, open_artefact, sha256
+from emotiw_cli.artefact import Artefact, check_fresh, open_artefact, output_file, sha256
 from emotiw_cli.bundle.load import DEFAULT, find_bundle, load_bundle
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.bundle.schema import SEEN
@@ -21,7 +21,7 @@ from emotiw_cli.clips.modules import KIND
 from emotiw_cli.clips.parts import Kind, Part, assemble
 from emotiw_cli.clips.system import Module
 from emotiw_cli.clips.voice.make import KIND as VOICES
-from emotiw_cli.clips.voice.run import ARRAYS, NET
+from emotiw_cli.clips.voice.run import voice_file
 from emotiw_cli.errors import ArtefactError, InputError
 
 
@@ -50,12 +50,14 @@ class Origin:
 
 
 def find_origin(work: Path, name: str) -> Origin:
-    """What the module `name` of the workspace is and is made of; nothing of it is read yet.
+    """What the module `name` of the workspace is and is made of; its arrays are not read yet.
 
     Raises
     ------
     ArtefactError
         If it, or what it fuses, is missing or stale.
+    TamperedError
+        If a file of theirs is not the one that was written.
     InputError
         If it was made before what it takes was kept.
     """
@@ -74,9 +76,12 @@ def find_origin(work: Path, name: str) -> Origin:
         still = parameters["bundle"], recorded[1] if recorded else ""
         if parameters["aggregate"] == "mean":
             return Origin(Part("faces", name, "", *still), artefact)
-        return Origin(Part("faces", name, file, *still), artefact, artefact.folder / MODEL)
+        return Origin(Part("faces", name, file, *still), artefact, output_file(artefact, MODEL))
     if kind not in ("mouths", "activity", "fused"):
-        raise ArtefactError(f"{artefact.folder} is a module of an unknown kind, {kind}.")
+        raise ArtefactError(
+            f"{artefact.folder} is a module of an unknown kind, {kind}; make it again with "
+            "--overwrite."
+        )
     if MODEL not in artefact.manifest["outputs"]:
         raise InputError(
             f"{artefact.folder} was made before modules kept what they fitted; make it again with "
@@ -84,7 +89,7 @@ def find_origin(work: Path, name: str) -> Origin:
         )
     below = tuple(find_origin(work, one) for one in parameters.get("modules", ()))
     part = Part(cast(Kind, kind), name, file, parts=tuple(origin.part for origin in below))
-    return Origin(part, artefact, artefact.folder / MODEL, below)
+    return Origin(part, artefact, output_file(artefact, MODEL), below)
 
 
 def load_module(origin: Origin, work: Path) -> Module:
@@ -105,12 +110,7 @@ def load_module(origin: Origin, work: Path) -> Module:
 
     def read(part: Part) -> tuple[Path, bytes]:
         path = paths[part.file]
-        try:
-            return path, path.read_bytes()
-        except OSError as error:
-            raise ArtefactError(
-                f"{path} cannot be read ({error}); make its module again with --overwrite."
-            ) from error
+        return path, path.read_bytes()
 
     return assemble(origin.part, read, bundle)
 
@@ -154,9 +154,7 @@ def _voice(work: Path, artefact: Artefact) -> Path:
         folder = find_clip_bundle(recorded[0] if recorded else DEFAULT, work)
         _check(folder / CLIP_SPEC, recorded[1] if recorded else "", artefact.name)
         return folder / verify_clip_bundle(folder).voice
-    module = open_artefact(work, VOICES, voice)
-    (file,) = [file for file in (ARRAYS, NET) if file in module.manifest["outputs"]]
-    return module.folder / file
+    return voice_file(open_artefact(work, VOICES, voice))
 
 
 def _recorded(artefact: Artefact, spec: str) -> tuple[str, str] | None:

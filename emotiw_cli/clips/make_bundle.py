@@ -44,7 +44,7 @@ from emotiw_cli.clips.modules import KIND as MODULES
 from emotiw_cli.clips.parts import Part
 from emotiw_cli.clips.schema import DIGEST, SPEC, ClipSpec
 from emotiw_cli.clips.voice.make import KIND as VOICES
-from emotiw_cli.clips.voice.run import ARRAYS, NET, read_voice
+from emotiw_cli.clips.voice.run import read_voice, voice_file
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError
 
@@ -81,6 +81,8 @@ def make_clip_bundle(
     ------
     ArtefactError
         If a part is missing, or there is such a bundle already.
+    TamperedError
+        If a file is not the one that was written.
     InputError
         If the share is none.
     """
@@ -88,7 +90,7 @@ def make_clip_bundle(
         raise InputError(f"a share of {share:g} is none; give one from 0 to 1.")
     folder = folder_of(work, BUNDLES, name)
     module = open_artefact(work, VOICES, voice)
-    (file,) = [file for file in (ARRAYS, NET) if file in module.manifest["outputs"]]
+    file = voice_file(module)
     still_at = find_bundle(faces, work)
     still = verify_bundle(still_at)
     licences = [f"faces: {still.licence or 'none stated'}"]
@@ -98,7 +100,7 @@ def make_clip_bundle(
         version=version,
         faces=still.name,
         faces_sha256=sha256(still_at / STILL_SPEC),
-        voice=f"voice{Path(file).suffix}",
+        voice=f"voice{file.suffix}",
         weights=EnsembleWeights("member", np.array([1 - share, share])),
         metrics={"voice": module.manifest["metrics"]},
         licence="; ".join(licences),
@@ -106,8 +108,8 @@ def make_clip_bundle(
     # What the faces' members have seen stays in their bundle. Voices of before they recorded it do
     # not say what they have.
     seen = module.folder / SEEN
-    content = (module.folder / file).read_bytes()
-    read_voice(module.folder / file, content)
+    content = file.read_bytes()
+    read_voice(file, content)
     return _land(
         folder,
         spec,
@@ -142,6 +144,8 @@ def make_system_bundle(
     ------
     ArtefactError
         If a part is missing, or there is such a bundle already.
+    TamperedError
+        If a file is not the one that was written.
     InputError
         If the module was made before what it takes was kept.
     """

@@ -29,7 +29,7 @@ from emotiw_cli.clips.module_maker import crossed, machine, make_module, write_m
 from emotiw_cli.clips.modules import Outputs, open_module
 from emotiw_cli.clips.system import VoiceModule, read_clip
 from emotiw_cli.clips.tube_store import TubeStore
-from emotiw_cli.clips.voice.run import ARRAYS, NET, read_voice
+from emotiw_cli.clips.voice.run import read_voice, voice_file
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.ensemble.search import DRAWS
 from emotiw_cli.errors import ArtefactError, InputError
@@ -146,8 +146,7 @@ def make_voice_module(
     else:
         module = open_artefact(work, "voices", voice)
         sources.append(module)
-        (file,) = [file for file in (ARRAYS, NET) if file in module.manifest["outputs"]]
-        model = read_voice(module.folder / file)
+        model = read_voice(voice_file(module))
 
     def make(folder: Path) -> tuple[Outputs, list[str]]:
         rows = []

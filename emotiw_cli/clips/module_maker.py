@@ -160,8 +160,12 @@ def make_module(
     ------
     ArtefactError
         If `name` is another module already.
+    InputError
+        If `name` is one of `sources`.
     """
     folder = folder_of(work, KIND, name)
+    if any(source.folder == folder for source in sources):
+        raise InputError(f"{folder} cannot be made from itself; choose another --name.")
     inputs = [reference(source) for source in sources] + [dict(one) for one in beside]
     with exclusive(folder):
         if (folder / MANIFEST).is_file() and not overwrite:

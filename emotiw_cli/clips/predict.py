@@ -98,6 +98,9 @@ def predict_clip(
         posterior = bundle.fuse(prediction.faces_posterior, prediction.voice_posterior)
         if system is not None:
             posterior = tuple(system.posterior().tolist()) if system.said else ()
+            if not posterior:
+                nothing = f"{path} has nothing that the bundle's modules read, so it has no answer."
+                reading.note = f"{reading.note} {nothing}".strip()
         prediction = replace(
             prediction, status="ok" if tubes else "voice_only", posterior=posterior
         )

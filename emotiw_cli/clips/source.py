@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import hashlib
 import json
 from collections import Counter, defaultdict
@@ -14,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from emotiw_cli.clips.index import ClipRow
 from emotiw_cli.clips.names import is_clip
 from emotiw_cli.clips.sequence import MOST_FPS, is_sequence, list_sequence
+from emotiw_cli.clips.table import FILE, read_table
 from emotiw_cli.data.sources.files import FolderFiles
 from emotiw_cli.data.sources.folders import place_of
 from emotiw_cli.data.sources.words import find_split, is_other_label, name_emotions
@@ -21,11 +21,14 @@ from emotiw_cli.emotions import emotion_from_label
 from emotiw_cli.errors import InputError
 from emotiw_cli.faces.images import is_picture
 
-_FILE = ("file", "path", "filename", "clip")
-_LABEL = ("label", "emotion")
-_GROUP = ("subject", "actor", "speaker", "group", "film")
-_SPLIT = ("split", "set")
-_FPS = ("fps", "frame_rate", "rate")
+_COLUMNS = {
+    "file": FILE,
+    "label": ("label", "emotion"),
+    "group": ("subject", "actor", "speaker", "group", "film"),
+    "split": ("split", "set"),
+    "fps": ("fps", "frame_rate", "rate"),
+}
+"""What columns of a csv hold, and what they may be called."""
 
 
 @dataclass(frozen=True)
@@ -134,36 +137,24 @@ def _sequences(clips: Iterable[str], sizes: Mapping[str, object]) -> dict[str, o
 
 def _table(path: Path, fps: float | None) -> tuple[list[ClipRow], dict[str, float]]:
     """The rows of a csv, and the frames a second of its image sequences."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            records = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a csv ({error}); save it as UTF-8.") from error
-    header = {name.strip().lower(): name for name in (records[0] if records else {}) if name}
-    file_name, label, group, split, rate = (
-        next((header[name] for name in known if name in header), None)
-        for known in (_FILE, _LABEL, _GROUP, _SPLIT, _FPS)
-    )
-    if file_name is None or label is None:
-        raise InputError(f"{path} has no columns file and label; give it a header that names them.")
     rows, rates = [], {}
-    for number, record in enumerate(records, start=2):
+    for number, line in enumerate(read_table(path, _COLUMNS), start=2):
         where = f"{path}, line {number}"
-        word = record[split] or "" if split else ""
+        word = line["split"]
         named = find_split(word)
         if word.strip() and named is None:
             raise InputError(f"{where}: {word!r} is no split; use train, validation or test.")
         rows.append(
             ClipRow(
-                path=record[file_name] or "",
+                path=line["file"],
                 split=named or "",
-                label=_emotion(record[label] or "", where),
-                group=(record[group] or "") if group else "",
+                label=_emotion(line["label"], where),
+                group=line["group"],
             )
         )
-        given = _fps(record[rate] or "", where) if rate else None
-        if (own := given or fps) is not None and is_sequence(path.parent / rows[-1].path):
-            rates[rows[-1].path] = own
+        rate = _fps(line["fps"], where) or fps
+        if rate is not None and is_sequence(path.parent / line["file"]):
+            rates[line["file"]] = rate
     for name, count in Counter(row.path for row in rows).items():
         if count > 1:
             raise InputError(f"{path} names {name} twice; leave one of the lines out.")

@@ -65,6 +65,8 @@ def make_bundle(
     ArtefactError
         If a member is missing, half-written, stale, or its ONNX net does not give its
         posteriors; or if `name` is a bundle of others and `overwrite` is not set.
+    LeakError
+        If a member was trained on its validation faces or their subjects.
     """
     models = [open_artefact(work, "models", member) for member in members]
     for model in models:

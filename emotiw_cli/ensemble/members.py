@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from emotiw_cli.artefact import Artefact, check_fresh, read_json, sha256
+from emotiw_cli.artefact import Artefact, check_fresh, output_file, read_json
 from emotiw_cli.bundle.arrays import read_arrays
+from emotiw_cli.bundle.seen import Seen, digest_numbers
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import ArtefactError, InputError, TamperedError
+from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.inputs.preprocessing import Preprocessing
 
 _VALIDATION = "validation.npz"
@@ -68,17 +69,13 @@ def read_member(artefact: Artefact, work: Path) -> Member:
         If it is stale, no emotion model, has no validation faces or no posteriors.
     TamperedError
         If a file of it is not the one its manifest records.
+    LeakError
+        If it was trained on its validation faces or their subjects.
     """
     check_fresh(artefact, work)
     folder = artefact.folder
-    for name, digest in artefact.manifest["outputs"].items():
-        if not (folder / name).is_file():
-            raise ArtefactError(f"{folder / name} is missing; train {artefact.name} again.")
-        if sha256(folder / name) != digest:
-            raise TamperedError(
-                f"{folder / name} is not the file its manifest records; train {artefact.name} "
-                "again or restore the file."
-            )
+    for name in artefact.manifest["outputs"]:
+        output_file(artefact, name)
     model = read_json(folder / "model.json")
     if model.get("task") != "emotion" or tuple(model.get("classes", ())) != EMOTIONS:
         raise ArtefactError(
@@ -89,7 +86,24 @@ def read_member(artefact: Artefact, work: Path) -> Member:
         raise ArtefactError(
             f"{folder} has seen no validation faces; import its weights again with --validate."
         )
-    return _member(artefact, model, read_arrays(folder / _VALIDATION))
+    member = _member(artefact, model, read_arrays(folder / _VALIDATION))
+    _refuse_leaks(member)
+    return member
+
+
+def _refuse_leaks(member: Member) -> None:
+    """Refuse one that was trained on its validation faces, itself or before: it would weigh too
+    much.
+    """
+    seen = Seen.by([member.artefact], ())
+    known = np.isin(digest_numbers(member.pixels), seen.pixels) & (member.pixels != "")
+    known |= np.array([group in seen.groups for group in member.groups.tolist()], dtype=bool)
+    if known.any():
+        raise LeakError(
+            f"{member.name}, or a model it started from, was trained on {known.sum()} of its "
+            f"{len(known)} validation faces or on their subjects, so it would weigh too much; "
+            "train it again with these left out, such as by --exclude."
+        )
 
 
 def _member(

@@ -31,7 +31,7 @@ def find_exposure(rows: Sequence[FaceRow], seen: Seen, set_name: str = "") -> Ex
     Bundles made before leak keys named their set name subjects alone, of whatever set.
     """
     digests = digest_numbers(row.pixels for row in rows)
-    known = np.array([bool(row.pixels) for row in rows])
+    known = np.array([bool(row.pixels) for row in rows], dtype=bool)
     trained = known & np.isin(digests, seen.pixels)
     trained |= np.array(
         [not seen.groups.isdisjoint({leak_key(set_name, row.group), row.group}) for row in rows],

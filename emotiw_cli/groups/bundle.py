@@ -29,11 +29,12 @@ from emotiw_cli.inputs.preprocessing import Preprocessing
 SHIPPED: dict[str, str] = {
     "groups-1": "1d1212a4710458292f4acd02cae73540219f888dc0517cd6acce43caccfdd4e7",
     "groups-2": "4c9d5022be50fb8dea3809d4774a850f27fc0fbeea7f350d6ccc4fc04d366ea5",
+    "groups-3": "3b4ee7d150e86b691e370fc98d81d050b4e0846562c570716b3e5585c7cea521",
 }
 """Group bundles that come with the package: name → SHA-256 of its ``groups.json``."""
 
 DEFAULT = "default"
-DEFAULT_NAME = "groups-2"
+DEFAULT_NAME = "groups-3"
 SHIPPED_FOLDER = Path(__file__).parent / "shipped"
 
 Scene = Callable[[np.ndarray], np.ndarray]

@@ -62,11 +62,19 @@ def finetune(
 
     Raises
     ------
+    InputError
+        If faces without labels come without a teacher, or a teacher cannot teach these.
     LeakError
-        If a subject or film is in both the training and the validation split.
+        If a subject or film is in both the training and the validation split, or a teacher was
+        trained on one of the latter.
     """
     if unlabelled and not teachers:
         raise InputError(f"{', '.join(unlabelled)} without labels needs a --teacher to tell them.")
+    twice = sorted(set(names) & set(unlabelled))
+    if twice:
+        raise InputError(
+            f"{', '.join(twice)} cannot be both labelled and --unlabelled; name it once."
+        )
     faces = FaceSet(work, [*names, *unlabelled], Representation.parse(recipe.representation))
     initial = find_initial(init, work) if init else None
 

@@ -13,11 +13,11 @@ from emotiw_cli.artefact import (
     check_fresh,
     file_reference,
     open_artefact,
+    output_file,
     read_json,
     reference,
-    sha256,
 )
-from emotiw_cli.errors import ArtefactError, InputError, TamperedError
+from emotiw_cli.errors import InputError
 from emotiw_cli.nets.classifier import MEAN_IMAGE, is_head, set_mean_image
 from emotiw_cli.nets.fitting import nets_that_fit
 from emotiw_cli.nets.folded import is_plain, renormalise
@@ -51,14 +51,7 @@ def find_initial(text: str, work: Path) -> Initial:
         return Initial(file_reference(path), path)
     artefact = open_artefact(work, "models", text)
     check_fresh(artefact, work)
-    path = artefact.folder / WEIGHTS
-    if not path.is_file():
-        raise ArtefactError(f"{path} is missing; train {text} again.")
-    if sha256(path) != artefact.manifest["outputs"][WEIGHTS]:
-        raise TamperedError(
-            f"{path} is not the file its manifest records; train {text} again or restore the file."
-        )
-    return Initial(reference(artefact), path, artefact)
+    return Initial(reference(artefact), output_file(artefact, WEIGHTS), artefact)
 
 
 def load_initial(

@@ -29,6 +29,7 @@ from emotiw_cli.artefact import (
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.inputs.preprocessing import Preprocessing
 from emotiw_cli.nets.registry import find_net
+from emotiw_cli.training.checkpoint import load_checkpoint
 from emotiw_cli.training.distributed import Process
 from emotiw_cli.training.export import export_onnx
 from emotiw_cli.training.faceset import FaceSet, seen_pixels
@@ -104,11 +105,17 @@ def train_model(
     ------
     ArtefactError
         If `name` holds another training and `overwrite` is not set.
+    InputError
+        If `name` is the model to start from, or a teacher; or if there is nothing to learn from.
+    LeakError
+        If a teacher was trained on validation faces or their subjects.
     BusyError
         If another run is training it.
     """
     progress = progress or Progress()
     folder = folder_of(work, "models", name)
+    if any(model.folder == folder for model in _made_from(initial, teachers)):
+        raise InputError(f"{folder} cannot be made from itself; choose another --name.")
     with exclusive(folder) if process.leads else nullcontext():
         if overwrite and process.leads:
             clear_model(folder)
@@ -116,6 +123,12 @@ def train_model(
         return _train(
             work, folder, faces, recipe, make_task, initial, teachers, process, workers, progress
         )
+
+
+def _made_from(initial: Initial | None, teachers: Teachers | None) -> list[Artefact]:
+    """The models that one is made from."""
+    first = [initial.artefact] if initial and initial.artefact else []
+    return [*first, *(teachers.models if teachers else [])]
 
 
 def clear_model(folder: Path) -> None:
@@ -190,6 +203,11 @@ def _train(
     made = made_model(work, folder, digest)
     if made is not None:
         return made
+    checkpoint = folder / "checkpoint"
+    if teachers is not None:
+        teachers.refuse_leaks(faces, task.validation)
+        # Refuses another training that was begun here before teachers are asked for hours.
+        load_checkpoint(checkpoint, digest)
 
     torch.manual_seed(recipe.seed)
     net = spec.build(len(task.classes))
@@ -199,7 +217,6 @@ def _train(
         views = Views(faces, task.training, preprocessing)
         examples = torch.cat([views[int(place)][:1] for place in some])
         loaded = load_initial(net, initial, examples, task.classes)
-    checkpoint = folder / "checkpoint"
     targets = task.targets
     if teachers is not None:
         targets = teachers.targets(
@@ -250,8 +267,7 @@ def _train(
     if process.leads:
         _write_files(folder, net, task, preprocessing, recipe, balance, history)
         write_validation(folder, faces, task, posterior)
-        earlier = [initial.artefact] if initial and initial.artefact else []
-        _write_seen(folder, faces, task, [*earlier, *(teachers.models if teachers else [])])
+        _write_seen(folder, faces, task, _made_from(initial, teachers))
         export_onnx(net, recipe.crop, folder / "model.onnx")
         write_manifest(
             folder,
@@ -324,11 +340,8 @@ def _write_files(
 
 
 def write_validation(folder: Path, faces: FaceSet, task: Task, posterior: np.ndarray) -> None:
-    """Write ``validation.npz``, what an ensemble's fit reads; of identities no posteriors.
-
-    There are too many identities, and nothing weighs them.
-
-    Of identities, which are too many, without posteriors and targets.
+    """Write ``validation.npz``, what an ensemble's fit reads; of identities no posteriors and
+    targets: there are too many of them, and nothing weighs them.
 
     Parameters
     ----------

@@ -15,7 +15,9 @@ import numpy as np
 from torch import nn
 
 from emotiw_cli.artefact import Artefact, read_json, reference
-from emotiw_cli.errors import InputError
+from emotiw_cli.bundle.seen import Seen
+from emotiw_cli.errors import InputError, LeakError
+from emotiw_cli.evaluation.exposure import find_exposure
 from emotiw_cli.inputs.preprocessing import Preprocessing
 from emotiw_cli.inputs.representation import Representation
 from emotiw_cli.nets.classifier import MEAN_IMAGE, set_mean_image
@@ -55,12 +57,42 @@ class Teachers:
         found = [find_initial(name, work) for name in names]
         models = tuple(one.artefact for one in found if one.artefact is not None)
         if len(models) < len(found):
-            raise InputError("a teacher is a model of the workspace, not a file of weights.")
+            raise InputError(
+                "a teacher is a model of the workspace, not a file of weights; import the file "
+                "with `emotiw weights import`."
+            )
         return cls(models, share)
 
     def references(self) -> list[dict[str, str]]:
         """What the manifest of the student records of them."""
         return [reference(model) for model in self.models]
+
+    def refuse_leaks(self, faces: FaceSet, validation: list[int]) -> None:
+        """Refuse a teacher that was trained on faces or subjects its student is validated on.
+
+        It would tell the student of them, and the epoch and the weights in an ensemble are chosen
+        by how well they are known.
+
+        Parameters
+        ----------
+        validation : numbers of the faces within `faces`.
+
+        Raises
+        ------
+        LeakError
+        """
+        for model in self.models:
+            seen = Seen.by([model], ())
+            known = 0
+            for number, one in enumerate(faces.sets):
+                rows = [faces.row(at) for at in validation if faces.set_number(at) == number]
+                known += len(find_exposure(rows, seen, one.set_name).trained)
+            if known:
+                raise LeakError(
+                    f"{model.name} was trained on {known} of the {len(validation)} validation "
+                    "faces or on their subjects and would tell of them; teach with a model of the "
+                    "same training split, or leave them out of its training with --exclude."
+                )
 
     def targets(
         self,
@@ -112,7 +144,15 @@ def _read(
     model: Artefact, described: dict[str, Any], classes: tuple[str, ...], faces: FaceSet
 ) -> tuple[nn.Module, Preprocessing]:
     if tuple(described.get("classes", ())) != classes:
-        raise InputError(f"{model.name} knows other classes and cannot teach these.")
+        raise InputError(
+            f"{model.name} knows other classes and cannot teach these; name a model that `emotiw "
+            "finetune` made."
+        )
+    if "preprocessing" not in described:
+        raise InputError(
+            f"{model.name} does not say how it sees faces; import its weights again with "
+            "--validate."
+        )
     preprocessing = Preprocessing.from_json(described["preprocessing"])
     if (preprocessing.face_size, preprocessing.detail) != (faces.size, faces.detail):
         raise InputError(f"{model.name} sees faces of another size or detail; align them alike.")

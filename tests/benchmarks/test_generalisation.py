@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from generalisation import figures
+from generalisation import above_members, figures
 from labelled_faces import LabelledFaces, markdown, without_mapped
 from tiny_bundle import FACE
 
@@ -42,6 +42,21 @@ def test_a_prior_of_full_strength_takes_the_training_mix_away() -> None:
     assert report["strengths"]["1"]["accuracy"]["value"] == 0.5
     # at full strength the second face is the right one: its confidence is 3 / (1.25 + 3 + 5·0.4)
     assert report["strengths"]["1"]["ece"]["value"] == pytest.approx(abs(0.5 - 3 / 6.25))
+
+
+def test_the_ensemble_is_set_against_each_member() -> None:
+    # One member is right of the first two faces, the other of the last two; together of all.
+    right, unsure, wrong = (0.8, 0.1, *[0.02] * 5), (0.5, 0.4, *[0.02] * 5), (0.4, 0.5, *[0.02] * 5)
+    posteriors = np.array([[right, right, wrong, wrong], [unsure, wrong, right, right]])
+    faces = LabelledFaces(None, np.arange(4), np.zeros(4, int), np.arange(4))  # type: ignore[arg-type]
+    found = above_members(posteriors, faces, spec([0.5, 0.5], ["grey", "rgb"]))
+    assert found["grey"]["alone"]["accuracy"]["value"] == 0.5
+    assert found["grey"]["gain"]["accuracy"]["value"] == 0.5
+    assert found["rgb"]["gain"]["accuracy"]["value"] == 0.25
+    # The mixtures are (0.65, 0.6, 0.6, 0.6) of the right class; log-losses by hand.
+    mixed = -np.log([0.65, 0.6, 0.6, 0.6]).mean()
+    alone = -np.log([0.5, 0.4, 0.8, 0.8]).mean()
+    assert found["rgb"]["gain"]["log_loss"]["value"] == pytest.approx(mixed - alone)
 
 
 def test_a_table() -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from emotiw_cli.app import app
 from emotiw_cli.clips.fusion import METHODS, Method
 from emotiw_cli.clips.modules import open_module
-from emotiw_cli.errors import InputError
+from emotiw_cli.errors import InputError, TamperedError
 
 pytest.importorskip("sklearn")
 
@@ -144,6 +144,34 @@ def test_what_a_fused_system_is_made_of_must_be_what_it_was(whole: Path, tmp_pat
     refused = run(small, *apply)
     assert refused.exit_code == InputError.exit_code
     assert "before modules kept what they fitted" in refused.stderr
+
+
+def test_a_module_whose_arrays_were_changed_is_refused(work: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "work"
+    shutil.copytree(work, copied)
+    path = copied / "modules" / "mouths" / "model.npz"
+    path.write_bytes((copied / "modules" / "activity" / "model.npz").read_bytes())
+    refused = run(copied, "apply", "mouths", "other", "--name", "no")
+    assert refused.exit_code == TamperedError.exit_code
+    assert "model.npz is not the file its manifest records; make mouths again" in refused.stderr
+    refused = run(copied, "bundle", "--fused", "mouths", "--name", "no")
+    assert refused.exit_code == TamperedError.exit_code
+    path.unlink()
+    refused = run(copied, "apply", "mouths", "other", "--name", "no")
+    assert (refused.exit_code, "model.npz is missing" in refused.stderr) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "words", [("apply", "mouths", "other"), ("fuse", "--modules", "mouths,activity")]
+)
+def test_a_module_is_not_written_over_by_what_is_made_from_it(
+    work: Path, words: tuple[str, ...]
+) -> None:
+    before, _ = open_module(work, "mouths")
+    refused = run(work, *words, "--name", "mouths", "--overwrite")
+    assert refused.exit_code == InputError.exit_code
+    assert "cannot be made from itself; choose another --name" in refused.stderr
+    assert open_module(work, "mouths")[0].manifest == before.manifest
 
 
 def test_what_cannot_be_applied_is_one_sentence(work: Path) -> None:

@@ -189,6 +189,24 @@ def test_a_clip_cut_behind_its_index_gives_what_there_is(tmp_path: Path) -> None
     assert "of 4.0 s" in reading.note
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".avi"])
+def test_sound_that_outlasts_the_pictures_cuts_no_clip_short(tmp_path: Path, suffix: str) -> None:
+    path = write_clip(tmp_path / f"a{suffix}", grey(12), sounds=[(tone(4, 16000), 16000)])
+    reading = Reading()
+    assert sum(1 for _ in read_frames(path, reading=reading)) == 12
+    assert reading.note == ""
+
+
+def test_a_matroska_clip_with_sound_that_was_cut_is_told(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), dtype=np.uint8)
+    path = write_clip(tmp_path / "a.mkv", noise, sounds=[(tone(4, 16000), 16000)])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    reading = Reading()
+    assert sum(1 for _ in read_frames(path, reading=reading)) < 40
+    assert f"{path} is cut short" in reading.note
+    assert "of 4.0 s" in reading.note
+
+
 def test_a_clip_whose_header_counts_more_frames_is_cut_short(tmp_path: Path) -> None:
     """As an AVI's does; its length is reckoned from what is there."""
     noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), dtype=np.uint8)

@@ -129,7 +129,9 @@ def test_a_csv_of_clips(afew: Path, tmp_path: Path) -> None:
         ("file,label\na.mp4,hapy\n", "line 2: 'hapy' is not one"),
         ("file,label,split\na.mp4,sad,some\n", "'some' is no split"),
         ("file,label\na.mp4,sad\na.mp4,sad\n", "names a.mp4 twice"),
-        ("file,label\n", "no columns file and label"),
+        ("", "no columns file and label"),
+        ("file,label\n", "holds no clips"),
+        ("file,label\na.mp4,sad\n,sad\n", "line 3 names no file"),
     ],
 )
 def test_a_bad_csv_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:

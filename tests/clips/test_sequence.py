@@ -123,7 +123,9 @@ def test_frames_come_at_their_numbers(tmp_path: Path) -> None:
     assert [frame.time for frame in frames] == pytest.approx([0, 0.1, 0.4, 0.5])
     assert [int(frame.image().mean()) for frame in frames] == [0, 10, 40, 50]
     assert (reading.frames, reading.seconds) == (4, pytest.approx(0.6))
-    assert reading.note.startswith("clip: 1 of its numbers have no picture, 1 of 5 pictures cannot")
+    assert reading.note.startswith(
+        "clip: pictures are missing for 1 of its numbers, 1 of 5 pictures cannot"
+    )
     assert reading.note.endswith(
         "be read (frame_0004.png is not a JPEG, PNG, WebP, BMP or TIFF "
         "picture, whatever its name says: give a picture)."

@@ -132,6 +132,16 @@ def test_predict_says_what_tubes_and_apply_say(work: Path, root: Path, name: str
     }
 
 
+def test_a_clip_with_nothing_for_its_modules_is_told(
+    work: Path, root: Path, tmp_path: Path
+) -> None:
+    done(work, "clips", "bundle", "--fused", "voice", "--name", "hears")
+    result = done(work, "predict", root / "mute.mkv", "--bundle", "hears", "--csv", "-")
+    clip, *_ = csv.DictReader(io.StringIO(result.stdout))
+    assert (clip["status"], clip["emotion"]) == ("ok", "")
+    assert "mute.mkv has nothing that the bundle's modules read" in result.stderr
+
+
 def test_the_rows_are_those_of_any_bundle(work: Path, root: Path, tmp_path: Path) -> None:
     words = ("predict", root / "two.mkv", "--bundle", "by-svm", "--csv", "-")
     result = done(work, *words, "--draw", tmp_path / "drawn", "--json", tmp_path / "a.json")

@@ -205,10 +205,11 @@ def test_subjects_are_named_and_kept_in_one_fold(tmp_path: Path) -> None:
     from toy import toy_model
 
     work = tmp_path / "work"
-    faces = toy_faces(work, groups=["ann", "bob", "eve", "max", "zoe"])
+    trained, held = ["kim"] * 35, ["ann", "bob", "eve", "max", "zoe"] * 14
+    faces = toy_faces(work, groups=[*trained, *held])
     toy_model(work, "good", faces, skill=0.5)
     made = make_bundle(work, "solo", ["good"], Plan(folds=3))
     assert made.manifest["metrics"]["groups"] == 5
     seen = Seen.read(made.folder / "seen.npz")
-    assert seen.groups == {"ann", "bob", "eve", "max", "zoe"}
+    assert seen.groups == {"kim"}
     assert read_json(made.folder / "bundle.json")["weights"]["values"] == [1.0]

@@ -16,8 +16,9 @@ from toy import (
 )
 
 from emotiw_cli.artefact import Artefact, open_artefact, read_json, write_json
+from emotiw_cli.bundle.seen import digest_numbers
 from emotiw_cli.ensemble.members import read_member, read_members
-from emotiw_cli.errors import ArtefactError, InputError, TamperedError
+from emotiw_cli.errors import ArtefactError, InputError, LeakError, TamperedError
 
 
 def _model(work: Path, name: str) -> Artefact:
@@ -74,6 +75,23 @@ def test_tampered(work: Path, name: str) -> None:
         file.write(b" ")
     with pytest.raises(TamperedError, match=name):
         read_member(_model(work, "good"), work)
+
+
+@pytest.mark.parametrize("known", ["pixels", "groups"])
+def test_one_that_was_trained_on_its_validation_faces(work: Path, known: str) -> None:
+    """As one is that starts from a model of other splits."""
+    faces = toy_faces(work, "told", groups=["ann", "bob"])
+    model = toy_model(work, "leaks", faces, skill=0.5)
+    seen = {"pixels": np.zeros(0, np.uint64), "groups": np.zeros(0, np.str_)}
+    if known == "pixels":
+        seen["pixels"] = digest_numbers(_arrays(model)["pixels"][:3])
+    else:
+        seen["groups"] = np.array(["ann"])
+    np.savez(model.folder / "seen.npz", **seen)
+    model = finish_model(model.folder, model.manifest["inputs"])
+    count = 3 if known == "pixels" else 35
+    with pytest.raises(LeakError, match=f"leaks, or a model .* trained on {count} of its 70 "):
+        read_member(model, work)
 
 
 def test_missing_file(work: Path) -> None:

@@ -131,6 +131,7 @@ def test_a_subject_of_another_set_is_somebody_else() -> None:
     rows = [FaceRow(0, "a", group="5"), FaceRow(1, "b")]
     seen = Seen(pixels, frozenset({"ck:5"}), pixels)
     assert find_exposure(rows, seen, "ck").trained == [0]
+    assert find_exposure([], seen).trained == []
     assert find_exposure(rows, seen, "lfw").trained == []
     before_sets_were_told = Seen(pixels, frozenset({"5"}), pixels)
     assert find_exposure(rows, before_sets_were_told, "lfw").trained == [0]

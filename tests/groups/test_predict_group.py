@@ -124,7 +124,7 @@ def test_a_group_bundle_wants_group(folder: Path) -> None:
     words = ["predict", str(folder / "nobody.png"), "--bundle", DEFAULT_NAME]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
-    assert "groups-2 reads photos of groups; add --group" in " ".join(result.stderr.split())
+    assert f"{DEFAULT_NAME} reads photos of groups; add --group" in " ".join(result.stderr.split())
 
 
 def test_a_drawing_has_a_frame_for_each_face_and_a_strip() -> None:

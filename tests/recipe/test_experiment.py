@@ -77,6 +77,17 @@ def test_a_step_is_put_behind_what_makes_its_input(tmp_path: Path) -> None:
     assert [step.name for step in read(tmp_path, text).steps] == ["a", "b"]
 
 
+def test_a_student_waits_for_its_teachers_and_faces_without_labels(tmp_path: Path) -> None:
+    text = (
+        '[finetune.student]\nsets = "s"\nteacher = ["a", "b"]\nunlabelled = "u"\nrep = "cyclic-1"\n'
+        '[finetune.a]\nsets = "s"\n[finetune.b]\nsets = "s"\n'
+        '[align.u]\nsource = "u.zip"\n[map.u]\nradius = 1\n'
+    )
+    steps = read(tmp_path, text).steps
+    assert set(steps[-1].after) == {"finetune a", "finetune b", "align u", "map u"}
+    assert steps[-1].name == "student"
+
+
 def test_stages_of_groups_follow_each_other_also_through_a_folder(tmp_path: Path) -> None:
     text = """
     [evaluate.figures]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -113,34 +114,66 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
 
 
 TRAIN = """
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from emotiw_cli.training.distributed import joined
 from emotiw_cli.training.finetune import finetune
-from emotiw_cli.training.recipe import Recipe
 import training.test_model as t
 
+recipe, options = (json.loads(text) for text in sys.argv[3:])
 with joined("cpu", 1) as process:
-    finetune(Path(sys.argv[1]), ["tiny"], sys.argv[2], t.TINY, process=process)
+    finetune(
+        Path(sys.argv[1]),
+        ["tiny"],
+        sys.argv[2],
+        replace(t.TINY, **recipe),
+        process=process,
+        **options,
+    )
 """
 
 
-def start(work: Path, name: str, **environment: str) -> subprocess.Popen[bytes]:
+def start(
+    work: Path,
+    name: str,
+    recipe: dict[str, Any] | None = None,
+    options: dict[str, Any] | None = None,
+    **environment: str,
+) -> subprocess.Popen[bytes]:
     root = Path(__file__).parents[2]
     return subprocess.Popen(
-        [sys.executable, "-c", TRAIN, str(work), name],
+        [sys.executable, "-c", TRAIN, str(work), name]
+        + [json.dumps(changes or {}) for changes in (recipe, options)],
         cwd=root,
         env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'tests'}", **environment},
         stderr=subprocess.PIPE,
     )
 
 
+@pytest.mark.parametrize(
+    ("recipe", "options"),
+    [
+        ({}, {}),
+        (
+            {"mixup": 0.4, "imbalance": "weighted"},
+            {"teachers": ["teacher"], "unlabelled": ["found"], "workers": 1},
+        ),
+    ],
+    ids=["plain", "mixed-and-taught"],
+)
 def test_killed_in_the_middle_it_goes_on_to_the_same_weights(
-    make_faces: Callable[..., Path],
+    make_faces: Callable[..., Path], recipe: dict[str, Any], options: dict[str, Any]
 ) -> None:
     work = make_faces()
-    whole = run(work, "whole")
-    child = start(work, "killed")
+    if options:
+        make_faces("found", seed=1)
+        run(work, "teacher", replace(TINY, epochs=1))
+    changed = replace(TINY, **recipe)
+    # Without workers: who reads the faces does not count.
+    whole = run(work, "whole", changed, **{**options, "workers": 0})
+    child = start(work, "killed", recipe, options)
     checkpoint = work / "models" / "killed" / "checkpoint" / "checkpoint.pt"
     deadline = time.monotonic() + 60
     while not checkpoint.is_file() and child.poll() is None and time.monotonic() < deadline:
@@ -148,7 +181,8 @@ def test_killed_in_the_middle_it_goes_on_to_the_same_weights(
     child.kill()
     child.communicate()
     assert checkpoint.is_file()
-    assert_equal(weights(whole), weights(run(work, "killed")))
+    assert not (work / "models" / "killed" / "manifest.json").is_file()
+    assert_equal(weights(whole), weights(run(work, "killed", changed, **options)))
 
 
 def start_two(work: Path, name: str) -> list[subprocess.Popen[bytes]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,13 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotiw_cli.artefact import Artefact
+from emotiw_cli.artefact import Artefact, open_artefact
 from emotiw_cli.emotions import EMOTIONS
-from emotiw_cli.errors import InputError, TamperedError
+from emotiw_cli.errors import ArtefactError, InputError, LeakError, TamperedError
 from emotiw_cli.inputs.representation import Representation
+from emotiw_cli.status.chain import in_order, read_chain
 from emotiw_cli.training.distributed import joined
 from emotiw_cli.training.faceset import FaceSet
 from emotiw_cli.training.finetune import finetune
+from emotiw_cli.training.import_weights import Origin, import_weights
+from emotiw_cli.training.model import Progress
 from emotiw_cli.training.pretrain import pretrain
 from emotiw_cli.training.recipe import Recipe
 from emotiw_cli.training.teacher import Teachers
@@ -94,9 +99,53 @@ def test_a_student_learns_from_faces_nobody_labelled(make_faces: Callable[..., P
         assert seen["pixels"].tolist() == [*range(42), *range(1000, 1007)]
     named = [entry["name"] for entry in student.manifest["inputs"]]
     assert named == ["tiny", "found", "teacher"]
+    order = [node.key for node in in_order(read_chain(work))]
+    assert order[-2:] == ["models/teacher", "models/student"]
     again = taught(work, "student", teachers=["teacher"], unlabelled=["found"])
     assert again.digest == student.digest
     assert teacher.digest != student.digest
+
+
+@pytest.mark.parametrize("known", ["pixels", "subjects"])
+def test_a_teacher_that_knows_validation_faces_is_refused(
+    make_faces: Callable[..., Path], known: str
+) -> None:
+    subjects: Callable[[int], str] = lambda number: f"S{number}"  # noqa: E731
+    work = make_faces(groups=subjects, set_name="one")
+    # The last 14 faces of `tiny` are for validation; here they are trained on.
+    same = {"seed": 0} if known == "pixels" else {"seed": 1, "groups": subjects}
+    make_faces("more", training=56, validation=0, set_name="one", **same)
+    with joined("cpu", 1) as process:
+        finetune(work, ["more"], "teacher", TINY, process=process)
+    with pytest.raises(LeakError, match="teacher was trained on 14 of the 14 validation faces"):
+        taught(work, "student", teachers=["teacher"])
+
+
+def test_teachers_are_not_asked_for_another_training_than_the_one_begun(
+    make_faces: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = make_faces()
+    taught(work, "teacher")
+
+    def stop(done: int, total: int, loss: float) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        taught(work, "student", teachers=["teacher"], progress=Progress(on_step=stop))
+    monkeypatch.setattr(Teachers, "targets", lambda *_, **__: pytest.fail("they were asked"))
+    with pytest.raises(ArtefactError, match="other data or options"):
+        taught(work, "student", teachers=["teacher"], teacher_share=0.25)
+
+
+@pytest.mark.parametrize("options", [{"teachers": ["m"]}, {"init": "m"}], ids=["teacher", "init"])
+def test_a_model_is_not_written_over_by_its_own_student(
+    make_faces: Callable[..., Path], options: dict[str, object]
+) -> None:
+    work = make_faces()
+    before = taught(work, "m")
+    with pytest.raises(InputError, match="cannot be made from itself; choose another --name"):
+        taught(work, "m", overwrite=True, **options)
+    assert open_artefact(work, "models", "m").digest == before.digest
 
 
 def test_without_a_teacher_nothing_is_known_of_them(make_faces: Callable[..., Path]) -> None:
@@ -104,6 +153,13 @@ def test_without_a_teacher_nothing_is_known_of_them(make_faces: Callable[..., Pa
     make_faces("found", seed=1)
     with pytest.raises(InputError, match="found without labels needs a --teacher"):
         taught(work, "student", unlabelled=["found"])
+
+
+def test_faces_are_labelled_or_not(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    taught(work, "teacher")
+    with pytest.raises(InputError, match="tiny cannot be both"):
+        taught(work, "student", teachers=["teacher"], unlabelled=["tiny"])
 
 
 def test_who_cannot_teach(make_faces: Callable[..., Path], tmp_path: Path) -> None:
@@ -115,6 +171,11 @@ def test_who_cannot_teach(make_faces: Callable[..., Path], tmp_path: Path) -> No
         taught(work, "student", teachers=["knows-people"])
     teacher = taught(work, "teacher")
     path = teacher.folder / "weights.safetensors"
+    origin = Origin(path, TINY.net, resize=TINY.resize, crop=TINY.crop)
+    with joined("cpu", 1) as process:
+        import_weights(work, "imported", origin, process=process)
+    with pytest.raises(InputError, match=r"imported does not say how it sees .* --validate"):
+        taught(work, "student", teachers=["imported"])
     with pytest.raises(InputError, match="not a file of weights"):
         taught(work, "student", teachers=[str(path)])
     path.write_bytes(path.read_bytes()[:-1] + b"!")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emotiw_cli.artefact import Artefact, output_file
 from emotiw_cli.bundle.fusion import softmax
 from emotiw_cli.clips.voice.features import COUNT, NAMES, RATE, features
 from emotiw_cli.clips.voice.linear import LinearVoice
@@ -26,6 +27,18 @@ VOICED, LEAST_VOICED = 0.5, 0.15
 noise next to none; music may pass."""
 
 NET, ARRAYS = "model.onnx", "model.npz"
+
+
+def voice_file(voice: Artefact) -> Path:
+    """The file of a voice module of the workspace that :func:`read_voice` reads.
+
+    Raises
+    ------
+    ArtefactError, TamperedError
+        If it is missing, or not the one its manifest records.
+    """
+    (name,) = [name for name in (ARRAYS, NET) if name in voice.manifest["outputs"]]
+    return output_file(voice, name)
 
 
 def read_voice(path: Path, content: bytes | None = None) -> VoiceModel:

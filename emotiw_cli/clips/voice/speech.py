@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +11,17 @@ import numpy as np
 
 from emotiw_cli.clips.decode import ClipError, read_sound
 from emotiw_cli.clips.names import is_clip, is_sound
+from emotiw_cli.clips.table import FILE, read_table
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.emotions import EMOTIONS, find_emotion
 from emotiw_cli.errors import InputError
 
-_FILE = ("file", "path", "filename", "clip")
-_LABEL = ("emotion", "label")
-_SUBJECT = ("subject", "actor", "speaker", "group")
+_COLUMNS = {
+    "file": FILE,
+    "emotion": ("emotion", "label"),
+    "subject": ("subject", "actor", "speaker", "group"),
+}
+"""What columns of a csv hold, and what they may be called."""
 
 
 @dataclass(frozen=True)
@@ -66,29 +69,14 @@ def find_speech(source: Path) -> tuple[list[Utterance], Counter[str]]:
 
 
 def _of_table(path: Path) -> tuple[list[Utterance], Counter[str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as table:
-            rows = list(csv.DictReader(table))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a csv ({error}); save it as UTF-8.") from error
-    names = {name.strip().lower(): name for name in (rows[0] if rows else {}) if name}
-    file_column, label_column, subject_column = (
-        next((names[name] for name in known if name in names), None)
-        for known in (_FILE, _LABEL, _SUBJECT)
-    )
-    if file_column is None or label_column is None:
-        raise InputError(
-            f"{path} has no columns file and emotion; give it a header that names them."
-        )
     utterances, left_out = [], Counter[str]()
-    for row in rows:
-        emotion = find_emotion(row[label_column] or "")
+    for line in read_table(path, _COLUMNS):
+        emotion = find_emotion(line["emotion"])
         if emotion is None:
-            left_out[row[label_column] or ""] += 1
+            left_out[line["emotion"]] += 1
             continue
-        subject = (row[subject_column] or "") if subject_column else ""
-        file = path.parent / row[file_column]
-        utterances.append(Utterance(file, EMOTIONS.index(emotion), subject))
+        file = path.parent / line["file"]
+        utterances.append(Utterance(file, EMOTIONS.index(emotion), line["subject"]))
     return utterances, left_out
 
 

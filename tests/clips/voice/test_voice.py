@@ -81,6 +81,12 @@ def test_speech_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
     table.write_text("name,what\na.wav,angry\n")
     with pytest.raises(InputError, match="no columns file and emotion"):
         find_speech(table)
+    table.write_text("file,emotion\n")
+    with pytest.raises(InputError, match="holds no speech"):
+        find_speech(table)
+    table.write_text("emotion,file\nangry,a.wav\nangry\n")
+    with pytest.raises(InputError, match=r"a\.csv, line 3 names no file"):
+        find_speech(table)
     table.write_text("file,emotion\ngone.wav,angry\n")
     with pytest.raises(InputError, match=r"gone\.wav does not exist"):
         list(read_utterances(find_speech(table)[0]))
