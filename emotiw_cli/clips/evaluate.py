@@ -234,7 +234,8 @@ def _refusal(
     exposure: Exposure,
     split: str | None,
 ) -> str:
-    others = sorted({row.split for row in store.rows if row.split} - {"train"})
+    known = {rows[place].split for place in exposure.trained}
+    others = sorted({row.split for row in store.rows if row.split} - {"train"} - known)
     choice = f"choose --split {others[-1]}, or " if split is None and others else ""
     named = ", ".join(rows[place].path for place in exposure.trained[:5])
     more = ", …" if len(exposure.trained) > 5 else ""
