@@ -196,7 +196,7 @@ def _train(
     inputs = [
         *faces.inputs,
         *([initial.reference] if initial else []),
-        *(teachers.references() if teachers else []),
+        *(teachers.references(faces) if teachers else []),
     ]
     plan = {"task": task.name, "recipe": recipe.to_json(), "inputs": inputs, **task.options}
     digest = plan_digest(plan)

@@ -63,9 +63,22 @@ class Teachers:
             )
         return cls(models, share)
 
-    def references(self) -> list[dict[str, str]]:
-        """What the manifest of the student records of them."""
-        return [reference(model) for model in self.models]
+    def references(self, faces: FaceSet) -> list[dict[str, str]]:
+        """What the manifest of the student records: the models, and codes that they alone read.
+
+        Raises
+        ------
+        ArtefactError
+            If codes that a model reads of `faces` are not there.
+        """
+        read = [
+            one
+            for model in self.models
+            for one in _as_seen_by(faces, _preprocessing(model)).inputs
+            if one not in faces.inputs
+        ]
+        unique = [one for place, one in enumerate(read) if one not in read[:place]]
+        return [*map(reference, self.models), *unique]
 
     def refuse_leaks(self, faces: FaceSet, validation: list[int]) -> None:
         """Refuse a teacher that was trained on faces or subjects its student is validated on.
@@ -148,12 +161,7 @@ def _read(
             f"{model.name} knows other classes and cannot teach these; name a model that `emotiw "
             "finetune` made."
         )
-    if "preprocessing" not in described:
-        raise InputError(
-            f"{model.name} does not say how it sees faces; import its weights again with "
-            "--validate."
-        )
-    preprocessing = Preprocessing.from_json(described["preprocessing"])
+    preprocessing = _preprocessing(model)
     if (preprocessing.face_size, preprocessing.detail) != (faces.size, faces.detail):
         raise InputError(f"{model.name} sees faces of another size or detail; align them alike.")
     net = find_net(described["net"]).build(len(classes))
@@ -162,6 +170,16 @@ def _read(
         set_mean_image(net, tensors[MEAN_IMAGE], preprocessing.crop, str(model.folder))
     net.load_state_dict(tensors)
     return net, preprocessing
+
+
+def _preprocessing(model: Artefact) -> Preprocessing:
+    described = read_json(model.folder / "model.json")
+    if "preprocessing" not in described:
+        raise InputError(
+            f"{model.name} does not say how it sees faces; import its weights again with "
+            "--validate."
+        )
+    return Preprocessing.from_json(described["preprocessing"])
 
 
 def _as_seen_by(faces: FaceSet, preprocessing: Preprocessing) -> FaceSet:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from emotiw_cli.artefact import Artefact, open_artefact
+from emotiw_cli.data.faces import Faces
+from emotiw_cli.data.make_codes import make_codes
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError, LeakError, TamperedError
 from emotiw_cli.inputs.representation import Representation
@@ -146,6 +148,17 @@ def test_a_model_is_not_written_over_by_its_own_student(
     with pytest.raises(InputError, match="cannot be made from itself; choose another --name"):
         taught(work, "m", overwrite=True, **options)
     assert open_artefact(work, "models", "m").digest == before.digest
+
+
+def test_what_a_mapped_teacher_reads_is_told(make_faces: Callable[..., Path]) -> None:
+    work = make_faces()
+    with pytest.raises(ArtefactError, match="emotiw map"):
+        taught(work, "teacher", replace(TINY, representation="cyclic-1"))
+    make_codes(work, Faces.open(work, "tiny"), radius=1, metric="cyclic")
+    taught(work, "teacher", replace(TINY, representation="cyclic-1"))
+    student = taught(work, "student", teachers=["teacher"])
+    told = [(entry["kind"], entry["name"]) for entry in student.manifest["inputs"]]
+    assert told == [("faces", "tiny"), ("models", "teacher"), ("codes", "tiny-r1")]
 
 
 def test_without_a_teacher_nothing_is_known_of_them(make_faces: Callable[..., Path]) -> None:
