@@ -38,8 +38,7 @@ from group_faces import read_boxes
 from emotiw_cli.clips.decode import Frame, read_frames
 from emotiw_cli.clips.mouths import COLUMNS, ROWS
 from emotiw_cli.clips.names import is_clip
-from emotiw_cli.clips.predict import detection
-from emotiw_cli.clips.tubes import SIZE, Follower
+from emotiw_cli.clips.tubes import SIZE, Follower, detection
 from emotiw_cli.faces.detection import Detection
 from emotiw_cli.faces.detectors import find_detector
 from emotiw_cli.faces.images import load_image

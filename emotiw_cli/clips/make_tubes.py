@@ -19,8 +19,9 @@ import numpy as np
 from emotiw_cli import processors
 from emotiw_cli.artefact import MANIFEST, Artefact, exclusive, open_artefact, write_manifest
 from emotiw_cli.clips.index import INDEX, ClipRow, read_index, write_index
+from emotiw_cli.clips.made_clip import MadeClip
 from emotiw_cli.clips.source import ClipSource
-from emotiw_cli.clips.tube_maker import MadeClip, TubeMaker
+from emotiw_cli.clips.tube_maker import TubeMaker
 from emotiw_cli.data.pool import map_ordered
 from emotiw_cli.data.shards import landing_hdf5, shard_name, store
 from emotiw_cli.data.stage import clear, holds, keep_to_plan, sweep

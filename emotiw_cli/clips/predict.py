@@ -25,6 +25,7 @@ from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.clips.bundle import ClipBundle, load_clip_bundle
 from emotiw_cli.clips.decode import ClipError, Frame, Reading, read_frames, read_sound
 from emotiw_cli.clips.look_twice import look_twice
+from emotiw_cli.clips.made_clip import as_stored
 from emotiw_cli.clips.result import (
     ClipPrediction,
     Heard,
@@ -32,8 +33,8 @@ from emotiw_cli.clips.result import (
     TubePrediction,
 )
 from emotiw_cli.clips.sequence import is_sequence
-from emotiw_cli.clips.system import Reader, Sight, as_stored
-from emotiw_cli.clips.tubes import Follower, Tube, crop
+from emotiw_cli.clips.system import Reader, Sight
+from emotiw_cli.clips.tubes import Follower, Tube, crop, detection
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.clips.voice.run import STEP, VoiceModel
 from emotiw_cli.errors import OutputError
@@ -271,17 +272,3 @@ def read_faces(frame: Frame, tubes: tuple[Tube, ...], bundle: Bundle) -> Iterato
 
 def _step(frame: Frame, box: Detection, posterior: np.ndarray) -> Step:
     return Step(frame.time, box.x, box.y, box.width, box.height, tuple(posterior.tolist()))
-
-
-def detection(box: np.ndarray, image: np.ndarray) -> Detection:
-    """A tube's box, (4,) float, as a detection within `image`."""
-    height, width = image.shape[:2]
-    whole = tuple(int(v) for v in np.rint(box))
-    x, y = min(max(0, whole[0]), width - 1), min(max(0, whole[1]), height - 1)
-    right, bottom = min(width, whole[0] + whole[2]), min(height, whole[1] + whole[3])
-    return Detection(
-        *(x, y, max(1, right - x), max(1, bottom - y)),
-        score=0.0,
-        method="tube",
-        outline=whole,  # type: ignore[arg-type]
-    )

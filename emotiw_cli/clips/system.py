@@ -11,21 +11,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from emotiw_cli.bundle.runtime import Bundle
 from emotiw_cli.clips.activity import Activity, WordCounter
 from emotiw_cli.clips.aggregate import frame_mean, segment_means
+from emotiw_cli.clips.made_clip import MadeClip
 from emotiw_cli.clips.mouths import Mouths
 from emotiw_cli.clips.svm import Svm
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.clips.voice.run import STEP, VoiceModel
 from emotiw_cli.emotions import EMOTIONS
-
-if TYPE_CHECKING:
-    from emotiw_cli.clips.tube_maker import MadeClip
 
 
 class Sight:
@@ -320,8 +318,3 @@ def sound_blocks(sound: np.ndarray) -> Iterator[np.ndarray]:
     size = round(STEP * RATE)
     for start in range(0, len(sound), size):
         yield sound[start : start + size].astype(np.float32)
-
-
-def as_stored(sound: np.ndarray) -> np.ndarray:
-    """Sound (n,) float as tubes hold it: (n,) float16 within ±1."""
-    return sound.clip(-1, 1).astype(np.float16)

@@ -11,36 +11,14 @@ import numpy as np
 from emotiw_cli.clips.decode import ClipError, Reading, read_frames, read_sound
 from emotiw_cli.clips.index import ClipRow
 from emotiw_cli.clips.look_twice import look_twice
-from emotiw_cli.clips.predict import detection
-from emotiw_cli.clips.system import as_stored
-from emotiw_cli.clips.tubes import SIZE, crop
+from emotiw_cli.clips.made_clip import MadeClip, as_stored
+from emotiw_cli.clips.tubes import SIZE, crop, detection
 from emotiw_cli.clips.voice.features import RATE
 from emotiw_cli.faces.align import align_face, fit_face
 from emotiw_cli.faces.images import ImageError, load_image
 from emotiw_cli.faces.landmarks import Landmarks5
 
 DETECTED, GIVEN = "detected", "given"
-
-
-@dataclass(frozen=True)
-class MadeClip:
-    """What was taken from a clip.
-
-    Attributes
-    ----------
-    row : with all that was found out.
-    crops : (n, 96, 96, 3) uint8: what the smoothed boxes show, tube by tube, in order of time.
-    faces : (n, H, W, 3) uint8: the same faces aligned, as `emotiw align` has them.
-    tube, time : (n,) int16 and float32: number of each one's tube, and when it is seen, in seconds.
-    sound : (m,) float16, 16,000 samples a second, full scale is 1.
-    """
-
-    row: ClipRow
-    crops: np.ndarray
-    faces: np.ndarray
-    tube: np.ndarray
-    time: np.ndarray
-    sound: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 
 from emotiw_cli.artefact import Artefact, open_artefact
 from emotiw_cli.clips.index import INDEX, ClipRow, read_index
+from emotiw_cli.clips.made_clip import MadeClip
 from emotiw_cli.clips.make_tubes import CROPS, FACES, KIND, SOUND, TIME, TUBE
-from emotiw_cli.clips.tube_maker import MadeClip
 from emotiw_cli.data.shards import ShardReader
 
 

@@ -222,6 +222,20 @@ def crop(image: np.ndarray, box: np.ndarray, size: int = SIZE) -> np.ndarray:
     )
 
 
+def detection(box: np.ndarray, image: np.ndarray) -> Detection:
+    """A tube's box, (4,) float, as a detection within `image`."""
+    height, width = image.shape[:2]
+    whole = tuple(int(v) for v in np.rint(box))
+    x, y = min(max(0, whole[0]), width - 1), min(max(0, whole[1]), height - 1)
+    right, bottom = min(width, whole[0] + whole[2]), min(height, whole[1] + whole[3])
+    return Detection(
+        *(x, y, max(1, right - x), max(1, bottom - y)),
+        score=0.0,
+        method="tube",
+        outline=whole,  # type: ignore[arg-type]
+    )
+
+
 @dataclass
 class _Lead:
     """A tube that goes on, and what following it needs; boxes in pixels of the searched picture."""

@@ -23,7 +23,7 @@ from emotiw_cli.artefact import (
 from emotiw_cli.bundle.schema import SEEN
 from emotiw_cli.bundle.seen import Seen, digest_numbers
 from emotiw_cli.clips.digest import digest_of
-from emotiw_cli.clips.system import as_stored
+from emotiw_cli.clips.made_clip import as_stored
 from emotiw_cli.clips.voice.elsewhere import copies_elsewhere
 from emotiw_cli.clips.voice.features import COUNT, features
 from emotiw_cli.clips.voice.heard import heard, windows_heard
