@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from emotiw_cli.commands._options import Json, Overwrite, Work
 from emotiw_cli.errors import MissingDependencyError
 
 PRESETS: Mapping[str, tuple[int | None, int]] = {"paper": (None, 1), "small": (100, 5)}
@@ -28,8 +29,8 @@ def compose(
         typer.Option("--held-out", min=0.05, max=0.95, help="Share of photos and faces for val."),
     ] = 1 / 3,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of all that is drawn.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Make group photos of single faces, for want of labelled ones.
 
@@ -114,11 +115,9 @@ def train(
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Threads; 0: one per processor.")
     ] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Train forests on features of labelled group photos, or a net on the whole photos.
 
@@ -238,8 +237,8 @@ def fuse(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write the bundle again, whatever it holds.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Weigh members of a group photo, measure that, and write a group bundle.
 

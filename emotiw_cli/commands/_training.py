@@ -6,7 +6,6 @@ import importlib.util
 import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 Sets = Annotated[list[str], typer.Argument(help="Faces artefacts to train on, by name.")]
 Name = Annotated[str, typer.Option("--name", help="Name of the model to write.")]
-Work = Annotated[Path, typer.Option("--work", help="Workspace folder.")]
 Net = Annotated[str, typer.Option("--net", help="Architecture, such as mobilenet_v1.")]
 Rep = Annotated[
     str,
@@ -87,10 +85,6 @@ Device = Annotated[
 ]
 Threads = Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0: torch's choice.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes that read faces.")]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
 
 
 def run_training(

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from emotiw_cli.commands._options import Json, Overwrite, Work
+
 Layout = Literal[
     "auto",
     "photos",
@@ -99,11 +101,9 @@ def align_command(
         list[str] | None,
         typer.Option("--licence", help="A note on the data's licence; may be repeated."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Find, align and store the faces of a set of pictures.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from emotiw_cli.commands._options import Json, Overwrite, Work
 from emotiw_cli.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -110,11 +111,9 @@ def train(
     licence: Annotated[
         str, typer.Option("--licence", help="What the speech allows, for the manifest.")
     ] = "",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Train a module, measure it on what it was not trained on, and write it to the workspace.
 
@@ -209,11 +208,9 @@ def listen(
         str,
         typer.Option("--voice", help="A voice module of the workspace, or the default bundle's."),
     ] = "default",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Read the sound of tubes with a voice module, to fuse it with other modules.
 
@@ -236,11 +233,9 @@ def apply(
     ],
     tubes: Annotated[str, typer.Argument(help="Tubes of the workspace, others than it is from.")],
     name: Annotated[str, typer.Option("--name", help="Name of the module to write.")],
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Read the clips of tubes with a module that was made of other tubes.
 
@@ -279,11 +274,9 @@ def fuse(
         typer.Option("--gamma", help="Of the svm: width of the kernel.", show_default="chosen"),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of whatever is drawn.")] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Fuse what modules say of clips, as the 2013 entry did, and measure it.
 
@@ -381,11 +374,9 @@ def bundle(
     chosen: Annotated[
         str, typer.Option("--chosen", help="With --voice, for the card: on what its share was.")
     ] = "",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Make a clip bundle for `predict`, of a fused module or of a voice beside the faces.
 
@@ -451,11 +442,9 @@ def tubes(
         list[str] | None,
         typer.Option("--licence", help="A note on the data's licence; may be repeated."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Follow the faces of a set of short clips and store them with the sound.
 

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from emotiw_cli.commands._options import Work
+
 
 def doctor_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    work: Work = Path("work"),
 ) -> None:
     """Say what works on this machine and what to do about the rest.
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from emotiw_cli.commands._options import Work
 from emotiw_cli.errors import InputError
 
 _SHOWN = 10
@@ -28,7 +29,7 @@ def duplicates_command(
         Path | None, typer.Option("--csv", help="Write the faces to leave out, for --exclude.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    work: Work = Path("work"),
 ) -> None:
     """Find faces that are in two splits, exactly or nearly.
 

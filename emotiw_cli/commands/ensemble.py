@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from emotiw_cli.commands._options import Json, Work
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import MissingDependencyError
 
@@ -84,8 +85,8 @@ def ensemble_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write the bundle again, whatever it holds.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Weigh trained members and write a bundle.
 

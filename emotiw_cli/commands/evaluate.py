@@ -10,6 +10,7 @@ import typer
 
 from emotiw_cli.commands._evaluations import evaluate_clips, evaluation_lines
 from emotiw_cli.commands._group_models import evaluate_groups
+from emotiw_cli.commands._options import Work
 
 
 def evaluate_command(
@@ -56,7 +57,7 @@ def evaluate_command(
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    work: Work = Path("work"),
 ) -> None:
     """Measure a bundle on a labelled set.
 

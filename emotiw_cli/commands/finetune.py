@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from emotiw_cli.commands import _training as options
+from emotiw_cli.commands._options import Json, Overwrite, Work
 
 
 def finetune_command(
@@ -101,9 +102,9 @@ def finetune_command(
     device: options.Device = "auto",
     threads: options.Threads = 0,
     workers: options.Workers = 0,
-    overwrite: options.Overwrite = False,
-    as_json: options.Json = False,
-    work: options.Work = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Train a net on emotions: one member of an ensemble to be.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from emotiw_cli.commands._group_models import compose, fuse, train
+from emotiw_cli.commands._options import Json, Overwrite, Work
 
 Detector = Literal["hog-haar", "hog", "yunet"]
 
@@ -62,11 +63,9 @@ def faces(
         list[str] | None,
         typer.Option("--licence", help="A note on the data's licence; may be repeated."),
     ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Find and store every face of a set of group photos.
 
@@ -140,11 +139,9 @@ def features(
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Processes; 0: one per processor.")
     ] = 0,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Start again, whatever the name holds.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Describe the faces of group photos.
 

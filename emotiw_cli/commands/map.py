@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from emotiw_cli.commands._options import Json, Work
+
 
 def map_command(
     name: Annotated[str, typer.Argument(help="Faces artefact, by name.")] = "",
@@ -47,8 +49,8 @@ def map_command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start again, whatever is there.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Store local binary pattern codes of a set of faces, one cache per radius.
 

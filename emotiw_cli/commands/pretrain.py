@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from emotiw_cli.commands import _training as options
+from emotiw_cli.commands._options import Json, Overwrite, Work
 
 
 def pretrain_command(
@@ -30,9 +31,9 @@ def pretrain_command(
     device: options.Device = "auto",
     threads: options.Threads = 0,
     workers: options.Workers = 0,
-    overwrite: options.Overwrite = False,
-    as_json: options.Json = False,
-    work: options.Work = Path("work"),
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    work: Work = Path("work"),
 ) -> None:
     """Train a net to tell identities, as a start for emotions.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from emotiw_cli.commands._options import Work
 from emotiw_cli.errors import ArtefactError, TamperedError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def status_command(
         typer.Option("--verify", help="Read every file and compare its SHA-256 with the manifest."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
-    work: Annotated[Path, typer.Option("--work", help="Workspace folder.")] = Path("work"),
+    work: Work = Path("work"),
 ) -> None:
     """Show the artefacts, how they hang together, what is stale.
 

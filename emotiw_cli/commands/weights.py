@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from emotiw_cli.commands import _training as options
+from emotiw_cli.commands._options import Overwrite, Work
 
 Json = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
@@ -115,9 +116,9 @@ def import_command(
     ] = "",
     device: options.Device = "auto",
     threads: options.Threads = 0,
-    overwrite: options.Overwrite = False,
+    overwrite: Overwrite = False,
     as_json: Json = False,
-    work: options.Work = Path("work"),
+    work: Work = Path("work"),
 ) -> None:
     """Write WORK/models/NAME with weights trained elsewhere, and say what became of each tensor.
 
@@ -202,7 +203,7 @@ def show_command(
         ),
     ],
     as_json: Json = False,
-    work: options.Work = Path("work"),
+    work: Work = Path("work"),
 ) -> None:
     """Show the tensors in a file of weights and the nets that they fit, or a mean image."""
     options.require_training()
