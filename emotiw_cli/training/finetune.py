@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +89,6 @@ def finetune(
             source_share=source_share,
             exclude=exclude,
             unlabelled=range(len(names), len(names) + len(unlabelled)),
-            taught=teacher_share if teachers else 0.0,
         ),
         initial=initial,
         teachers=Teachers.find(work, list(teachers), teacher_share) if teachers else None,
@@ -106,8 +105,7 @@ def emotion_task(
     hard: bool,
     source_share: float = 0.0,
     exclude: Exclusions | None = None,
-    unlabelled: Container[int] = (),
-    taught: float = 0.0,
+    unlabelled: Sequence[int] = (),
 ) -> Task:
     """The seven emotions. Training faces identical to a validation face are left out.
 
@@ -120,7 +118,6 @@ def emotion_task(
         votes alone.
     exclude : faces not to train on; those to validate on stay.
     unlabelled : numbers of the artefacts whose faces only teachers say something of.
-    taught : what teachers count for, for the plan.
     """
     listed = faces.listed(exclude) if exclude else frozenset()
     told = {
@@ -159,7 +156,7 @@ def emotion_task(
             **({"hard": True} if hard else {}),
             **({"source_share": source_share} if source_share else {}),
             **({"exclude": exclude.digest} if exclude else {}),
-            **({"teacher_share": taught} if taught else {}),
+            **({"unlabelled": list(unlabelled)} if unlabelled else {}),
         },
     )
 

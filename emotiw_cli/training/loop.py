@@ -19,11 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from emotiw_cli.errors import InputError
 from emotiw_cli.training.checkpoint import load_checkpoint, save_checkpoint
 from emotiw_cli.training.distributed import Process
+from emotiw_cli.training.mixing import mixed, mixing_shares
 from emotiw_cli.training.recipe import Recipe
 from emotiw_cli.training.samples import Samples, batches, order
 
@@ -231,29 +232,6 @@ def fit(
     return history
 
 
-def mixing_shares(recipe: Recipe, step: int, batch: int, *, rank: int, processes: int) -> Tensor:
-    """What each face of this process's share of a global batch counts in its pair: (n,) float32."""
-    random = np.random.Generator(np.random.Philox(key=[recipe.seed ^ 0x313, step]))
-    share = batch // processes
-    first = random.beta(recipe.mixup, recipe.mixup, (batch + 1) // 2)
-    # A face keeps at least half: the smaller share of its pair is the neighbour's.
-    both = np.maximum(first, 1 - first).repeat(2)[rank * share :][:share]
-    return torch.from_numpy(both.astype(np.float32))
-
-
-def mixed(values: Tensor, shares: Tensor) -> Tensor:
-    """Each of (n, …) with the next, and that with it, by `shares` (n,); a last odd one alone.
-
-    Pairs are neighbours, so that they are the same however a batch is shared among processes, as
-    long as each has an even number.
-    """
-    even = len(values) // 2 * 2
-    pairs = values[:even].reshape(-1, 2, *values.shape[1:])
-    own = shares[:even].view(-1, 2, *[1] * (values.ndim - 1))
-    made = (own * pairs + (1 - own) * pairs.flip(1)).flatten(0, 1)
-    return torch.cat([made, values[even:]])
-
-
 def _loss(logits: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
     """Cross-entropy of (n, C) logits towards distributions, each face counting for its weight."""
     each = -(wanted * F.log_softmax(logits.float(), 1)).sum(1)
@@ -386,54 +364,3 @@ def _interrupts() -> Iterator[threading.Event]:
         yield event
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def softmax(net: nn.Module, inputs: Tensor) -> Tensor:
-    """The net's posterior of each input: (k, 3, s, s) → (k, C)."""
-    return net(inputs).float().softmax(1)
-
-
-@torch.no_grad()
-def over_crops(
-    net: nn.Module,
-    views: Dataset[Tensor],
-    process: Process,
-    look: Callable[[nn.Module, Tensor], Tensor],
-    *,
-    batch: int = 32,
-    workers: int = 0,
-) -> np.ndarray:
-    """Mean over each face's crops of what `look` takes of the net, computed on all processes.
-
-    Each face is seen by one process only, and each once.
-
-    Parameters
-    ----------
-    views : position → (k, 3, s, s) float32, as :class:`~emotiw_cli.training.samples.Views`.
-    look : (net, (n, 3, s, s)) → (n, d).
-    workers : processes that make the inputs; 0: this one.
-
-    Returns
-    -------
-    (faces, d) float64, the same on every process.
-    """
-    net.eval()
-    count = len(views)  # type: ignore[arg-type]
-    loader = DataLoader(
-        views,
-        batch,
-        sampler=range(process.rank, count, process.processes),
-        num_workers=workers,
-        generator=torch.Generator(),  # its own, see fit
-    )
-    parts: list[np.ndarray] = []
-    for crops in loader:
-        inputs = crops.flatten(0, 1).to(process.device, memory_format=torch.channels_last)
-        seen = look(net, inputs).cpu().numpy().astype(np.float64)
-        parts.append(seen.reshape(*crops.shape[:2], -1).mean(1))
-    shares = process.gather(np.concatenate(parts) if parts else np.zeros((0, 0)))
-    merged = np.zeros((count, max(share.shape[1] for share in shares)))
-    for rank, share in enumerate(shares):
-        if len(share):
-            merged[rank :: process.processes][: len(share)] = share
-    return merged

@@ -34,7 +34,8 @@ from emotiw_cli.training.distributed import Process
 from emotiw_cli.training.export import export_onnx
 from emotiw_cli.training.faceset import FaceSet, seen_pixels
 from emotiw_cli.training.initial import WEIGHTS, Initial, load_initial
-from emotiw_cli.training.loop import Balance, History, fit, over_crops, softmax
+from emotiw_cli.training.loop import Balance, History, fit
+from emotiw_cli.training.measured import over_crops, softmax
 from emotiw_cli.training.recipe import Recipe, plan_digest
 from emotiw_cli.training.samples import Samples, Views
 from emotiw_cli.training.teacher import Teachers
@@ -199,6 +200,8 @@ def _train(
         *(teachers.references(faces) if teachers else []),
     ]
     plan = {"task": task.name, "recipe": recipe.to_json(), "inputs": inputs, **task.options}
+    if teachers is not None:
+        plan["teacher_share"] = teachers.share
     digest = plan_digest(plan)
     made = made_model(work, folder, digest)
     if made is not None:

@@ -6,7 +6,7 @@ is one for faces that nobody labelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,9 @@ class Teachers:
         read = [
             one
             for model in self.models
-            for one in _as_seen_by(faces, _preprocessing(model)).inputs
+            for one in _as_seen_by(
+                faces, _preprocessing(model, read_json(model.folder / "model.json"))
+            ).inputs
             if one not in faces.inputs
         ]
         unique = [one for place, one in enumerate(read) if one not in read[:place]]
@@ -135,8 +137,7 @@ class Teachers:
             def tell(done: int, _: int, before: int = number) -> None:
                 on_face(before * len(places) + done, total)
 
-            described = read_json(model.folder / "model.json")
-            net, preprocessing = _read(model, described, classes, faces)
+            net, preprocessing = _read(model, classes, faces)
             said += posteriors(
                 net,
                 Views(_as_seen_by(faces, preprocessing), places, preprocessing),
@@ -154,14 +155,15 @@ class Teachers:
 
 
 def _read(
-    model: Artefact, described: dict[str, Any], classes: tuple[str, ...], faces: FaceSet
+    model: Artefact, classes: tuple[str, ...], faces: FaceSet
 ) -> tuple[nn.Module, Preprocessing]:
+    described = read_json(model.folder / "model.json")
     if tuple(described.get("classes", ())) != classes:
         raise InputError(
             f"{model.name} knows other classes and cannot teach these; name a model that `emotiw "
             "finetune` made."
         )
-    preprocessing = _preprocessing(model)
+    preprocessing = _preprocessing(model, described)
     if (preprocessing.face_size, preprocessing.detail) != (faces.size, faces.detail):
         raise InputError(f"{model.name} sees faces of another size or detail; align them alike.")
     net = find_net(described["net"]).build(len(classes))
@@ -172,8 +174,7 @@ def _read(
     return net, preprocessing
 
 
-def _preprocessing(model: Artefact) -> Preprocessing:
-    described = read_json(model.folder / "model.json")
+def _preprocessing(model: Artefact, described: Mapping[str, Any]) -> Preprocessing:
     if "preprocessing" not in described:
         raise InputError(
             f"{model.name} does not say how it sees faces; import its weights again with "

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from emotiw_cli.training import loop
 from emotiw_cli.training.distributed import Process
-from emotiw_cli.training.loop import over_crops
+from emotiw_cli.training.measured import over_crops
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotiw_cli.training.loop import mixed, mixing_shares
+from emotiw_cli.training.mixing import mixed, mixing_shares
 from emotiw_cli.training.recipe import Recipe
 
 MIXED = Recipe("mobilenet_v1.025", "grey", mixup=0.4, seed=3)

@@ -161,6 +161,17 @@ def test_what_a_mapped_teacher_reads_is_told(make_faces: Callable[..., Path]) ->
     assert told == [("faces", "tiny"), ("models", "teacher"), ("codes", "tiny-r1")]
 
 
+def test_faces_learnt_with_and_without_their_labels_are_two_trainings(
+    make_faces: Callable[..., Path],
+) -> None:
+    work = make_faces()
+    make_faces("found", training=7, validation=0, seed=1)
+    taught(work, "teacher")
+    taught(work, "student", teachers=["teacher"], unlabelled=["found"])
+    with joined("cpu", 1) as process, pytest.raises(ArtefactError, match="other data or options"):
+        finetune(work, ["tiny", "found"], "student", TINY, process=process, teachers=["teacher"])
+
+
 def test_without_a_teacher_nothing_is_known_of_them(make_faces: Callable[..., Path]) -> None:
     work = make_faces()
     make_faces("found", seed=1)
