@@ -34,7 +34,7 @@ from emotiw_cli.data.index import FaceRow
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
 from emotiw_cli.evaluation.evaluate import Evaluation, nothing_labelled
-from emotiw_cli.evaluation.exposure import Exposure, find_exposure
+from emotiw_cli.evaluation.exposure import Exposure, find_exposure, refusal
 from emotiw_cli.evaluation.figures import all_figures, label_number
 from emotiw_cli.evaluation.report import render_clip_report
 from emotiw_cli.evaluation.write import COLUMNS, land_evaluation, prediction_rows
@@ -159,7 +159,10 @@ def evaluate_clips(
     rows, exposure = _exposed(system, store, clips)
     labels = np.array([label_number(row) for row in rows], dtype=np.int64)
     if exposure.trained and not allow_seen:
-        raise LeakError(_refusal(system, store, rows, exposure, split))
+        splits = {row.split for row in store.rows} if split is None else set()
+        raise LeakError(
+            refusal(f"{system.name} was", "clips", store.artefact.name, rows, exposure, splits)
+        )
     posteriors = np.full((len(rows), len(EMOTIONS)), np.nan)
     parts = np.full((len(system.parts), *posteriors.shape), np.nan)
     for place, clip in enumerate(clips):
@@ -225,22 +228,3 @@ def _exposed(
 def _with_status(row: FaceRow, clip: ClipRow, answer: Answer) -> FaceRow:
     alone = answer.heard and not clip.crops
     return replace(row, status=VOICE_ONLY) if alone else row
-
-
-def _refusal(
-    system: ClipSystem,
-    store: TubeStore,
-    rows: list[FaceRow],
-    exposure: Exposure,
-    split: str | None,
-) -> str:
-    known = {rows[place].split for place in exposure.trained}
-    others = sorted({row.split for row in store.rows if row.split} - {"train"} - known)
-    choice = f"choose --split {others[-1]}, or " if split is None and others else ""
-    named = ", ".join(rows[place].path for place in exposure.trained[:5])
-    more = ", …" if len(exposure.trained) > 5 else ""
-    return (
-        f"{system.name} was trained on {len(exposure.trained)} of these {len(rows)} clips of "
-        f"{store.artefact.name} or on their subjects ({named}{more}), so figures would be too "
-        f"good; {choice}add --allow-seen to measure all the same."
-    )

@@ -17,7 +17,7 @@ from emotiw_cli.data.faces import Faces
 from emotiw_cli.data.index import OK, FaceRow
 from emotiw_cli.emotions import EMOTIONS
 from emotiw_cli.errors import ArtefactError, InputError, LeakError
-from emotiw_cli.evaluation.exposure import Exposure, find_exposure
+from emotiw_cli.evaluation.exposure import Exposure, find_exposure, refusal
 from emotiw_cli.evaluation.figures import all_figures, label_number
 from emotiw_cli.faces.align import fit_face
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from emotiw_cli.clips.index import ClipRow
 
 _BATCH = 256
-_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,9 @@ def evaluate(
     _check_shape(bundle, faces)
     exposure = find_exposure(rows, Seen.read(bundle.folder / SEEN), faces.set_name)
     if exposure.trained and not allow_seen:
-        raise LeakError(_refusal(bundle, faces, rows, exposure, split))
+        who = f"members of {bundle.spec.name} were"
+        splits = {row.split for row in faces.rows} if split is None else set()
+        raise LeakError(refusal(who, "pictures", faces.artefact.name, rows, exposure, splits))
 
     members = _run(bundle, faces, rows, advance)
     # Not where posteriors are finite: `predict` too lets a member that fails count as uniform.
@@ -126,24 +127,6 @@ def _check_shape(bundle: Bundle, faces: Faces) -> None:
             f"{faces.artefact.folder} holds faces of {w}×{h} pixels, bundle {bundle.spec.name} is "
             f"made for {width}×{height}; align the set again with `--size {width}x{height}`."
         )
-
-
-def _refusal(
-    bundle: Bundle,
-    faces: Faces,
-    rows: Sequence[FaceRow],
-    exposure: Exposure,
-    split: str | None,
-) -> str:
-    paths = [rows[place].path for place in exposure.trained]
-    named = ", ".join(paths[:_NAMED]) + (", …" if len(paths) > _NAMED else "")
-    others = sorted({row.split for row in faces.rows if row.split} - {"train"})
-    choice = f"choose --split {others[-1]}, or " if split is None and others else ""
-    return (
-        f"members of {bundle.spec.name} were trained on {len(paths)} of these {len(rows)} pictures "
-        f"of {faces.artefact.name} or on their subjects ({named}), so figures would be too good; "
-        f"{choice}add --allow-seen to measure all the same."
-    )
 
 
 def _run(
