@@ -176,7 +176,7 @@ def _training() -> Iterator[Check]:
     needed = _required("train")
     missing = [name for name, _ in needed if _absent(name)]
     if len(missing) == len(needed):
-        found = "not installed; only pretrain, finetune and ensemble need it"
+        found = "not installed; only verbs that train or weigh need it"
         yield Check("training", OK, found)
         return
     for distribution, least in needed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,32 +33,34 @@ class Seen:
     @classmethod
     def by(cls, models: Sequence[Artefact], chosen: Iterable[str]) -> Seen:
         """What any of `models` has seen; `chosen`: pixel digests of their validation faces."""
-        parts = [_read(model.folder / SEEN) for model in models]
+        trained = cls.union([cls.read(model.folder / SEEN) for model in models])
+        return replace(trained, chosen=np.unique(digest_numbers(chosen)))
+
+    @classmethod
+    def union(cls, parts: Sequence[Seen]) -> Seen:
+        """What any of `parts` has seen."""
+        nothing = np.zeros(0, np.uint64)
         return cls(
-            pixels=np.unique(np.concatenate([np.zeros(0, np.uint64), *(p[0] for p in parts)])),
-            groups=frozenset().union(*(part[1] for part in parts)),
-            chosen=np.unique(digest_numbers(chosen)),
+            np.unique(np.concatenate([nothing, *(part.pixels for part in parts)])),
+            frozenset().union(*(part.groups for part in parts)),
+            np.unique(np.concatenate([nothing, *(part.chosen for part in parts)])),
         )
 
     @classmethod
     def read(cls, path: Path) -> Seen:
         """Read what :meth:`write` wrote; :class:`ArtefactError` if it is something else."""
-        return cls(*_read(path))
+        arrays = read_arrays(path)
+        if not {"pixels", "groups"} <= set(arrays):
+            raise ArtefactError(f"{path} lacks arrays; make the artefact it belongs to again.")
+        # A model's seen.npz has no `chosen`: its validation.npz names those faces.
+        chosen = arrays.get("chosen", np.zeros(0, np.uint64))
+        return cls(arrays["pixels"].astype(np.uint64), frozenset(arrays["groups"].tolist()), chosen)
 
     def write(self, path: Path) -> None:
         """Write an npz, whole or not at all."""
         groups = np.array(sorted(self.groups), dtype=np.str_)
         with landing_file(path) as file:
             np.savez_compressed(file, pixels=self.pixels, groups=groups, chosen=self.chosen)
-
-
-def _read(path: Path) -> tuple[np.ndarray, frozenset[str], np.ndarray]:
-    arrays = read_arrays(path)
-    if not {"pixels", "groups"} <= set(arrays):
-        raise ArtefactError(f"{path} lacks arrays; make the artefact it belongs to again.")
-    # A model's seen.npz has no `chosen`: its validation.npz names those faces.
-    chosen = arrays.get("chosen", np.zeros(0, np.uint64))
-    return arrays["pixels"].astype(np.uint64), frozenset(arrays["groups"].tolist()), chosen
 
 
 def digest_numbers(digests: Iterable[str]) -> np.ndarray:

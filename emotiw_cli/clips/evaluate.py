@@ -22,7 +22,7 @@ from emotiw_cli.clips.bundle import (
     verify_clip_bundle,
 )
 from emotiw_cli.clips.index import ClipRow
-from emotiw_cli.clips.known import digests, union
+from emotiw_cli.clips.known import digests
 from emotiw_cli.clips.load_module import find_origin, load_module, seen_by
 from emotiw_cli.clips.make_module import check_fit
 from emotiw_cli.clips.make_tubes import KIND as TUBES
@@ -114,7 +114,7 @@ def find_system(name: str, work: Path) -> ClipSystem:
     # A system's bundle has all it has seen; another one that of its voice, where the voice says so.
     places = [folder] if SEEN in spec.files else []
     places += [bundle.faces.folder] if bundle.system is None else []
-    seen = union([Seen.read(place / SEEN) for place in places])
+    seen = Seen.union([Seen.read(place / SEEN) for place in places])
     recorded = bundle_reference(folder / (SPEC if is_clip_bundle(folder) else STILL_SPEC))
     return ClipSystem(spec.name, spec.version, spec.licence, bundle.module, seen, recorded)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from emotiw_cli.bundle.seen import Seen, digest_numbers
@@ -30,14 +28,4 @@ def trained_on(store: TubeStore) -> Seen:
         np.unique(found[found > 0]),
         frozenset(leak_key(store.set_name, row.group) for row in rows if row.group),
         np.zeros(0, np.uint64),
-    )
-
-
-def union(parts: Sequence[Seen]) -> Seen:
-    """What any of `parts` has seen."""
-    nothing = np.zeros(0, np.uint64)
-    return Seen(
-        np.unique(np.concatenate([nothing, *(part.pixels for part in parts)])),
-        frozenset().union(*(part.groups for part in parts)),
-        np.unique(np.concatenate([nothing, *(part.chosen for part in parts)])),
     )

@@ -15,7 +15,6 @@ from emotiw_cli.bundle.schema import SPEC as STILL_SPEC
 from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.clips.bundle import SPEC as CLIP_SPEC
 from emotiw_cli.clips.bundle import find_clip_bundle, verify_clip_bundle
-from emotiw_cli.clips.known import union
 from emotiw_cli.clips.module_maker import MODEL
 from emotiw_cli.clips.modules import KIND
 from emotiw_cli.clips.parts import Kind, Part, assemble
@@ -134,7 +133,7 @@ def seen_by(origin: Origin, work: Path) -> Seen:
             behind = one.path.parent / SEEN
         if behind is not None and behind.is_file():
             parts.append(Seen.read(behind))
-    return union(parts)
+    return Seen.union(parts)
 
 
 def still_folder(part: Part, work: Path) -> Path:

@@ -26,6 +26,7 @@ from emotiw_cli.artefact import (
     write_json,
     write_manifest,
 )
+from emotiw_cli.bundle.seen import Seen
 from emotiw_cli.errors import ArtefactError, InputError
 from emotiw_cli.inputs.preprocessing import Preprocessing
 from emotiw_cli.nets.registry import find_net
@@ -379,9 +380,7 @@ def _write_seen(folder: Path, faces: FaceSet, task: Task, earlier: Sequence[Arte
     rows = [faces.row(place) for place in task.training]
     pixels = seen_pixels(rows)
     groups = {faces.leak_key(place) for place in task.training} - {""}
-    for model in earlier:
-        with np.load(model.folder / "seen.npz", allow_pickle=False) as seen:
-            pixels = np.union1d(pixels, seen["pixels"])
-            groups |= set(seen["groups"].tolist())
+    before = Seen.by(earlier, ())
+    pixels, groups = np.union1d(pixels, before.pixels), groups | before.groups
     with landing_file(folder / "seen.npz") as file:
         np.savez_compressed(file, pixels=pixels, groups=np.array(sorted(groups), np.str_))
